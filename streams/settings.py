@@ -1,0 +1,182 @@
+"""Every setting in one frozen tree; the only reader of the environment.
+
+Values come from ``SENTIWATCH_*`` variables (nested with ``__``), then a ``.env`` file, then the local parts that
+``sentiwatch local up`` started, then the defaults here. An unknown ``SENTIWATCH_*`` name is refused: a typo must not
+silently become a default.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import Misconfigured
+
+PREFIX = "SENTIWATCH_"
+# Read by the launcher and the bootstrap scripts, not by the service.
+OUTSIDE_NAMES = frozenset({"SENTIWATCH_LOCAL_DIR", "SENTIWATCH_DEBUG"})
+
+
+class Group(BaseModel):
+    """A frozen branch of the tree that refuses names it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(Group):
+    bootstrap: str = Field("", description="host:port[,host:port…]; default: the local broker, when it runs")
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = "SCRAM-SHA-512"
+    sasl_username: str = ""
+    sasl_password: SecretStr = SecretStr("")
+    ca_file: Path | None = None
+    group: str = "sentiwatch"
+    instance_id: str = Field("", description="static membership; unique per worker; default: derived from the host")
+    session_timeout: timedelta = timedelta(seconds=10)
+    partitions: int = Field(4, ge=1, description="partitions of the input topics, when we create them")
+    replication: int = Field(1, ge=1)
+
+
+class TritonSettings(Group):
+    url: str = Field("", description="host:port of gRPC; default: the local server, when it runs")
+    timeout: timedelta = Field(timedelta(seconds=30), description="per request; well above p99 (design: a cancel can hurt)")
+    batch: int = Field(32, ge=1, le=64, description="texts a request")
+    in_flight: int = Field(6, ge=1, description="requests at once, over both models")
+
+
+class PostgresSettings(Group):
+    url: SecretStr = Field(SecretStr(""), description="postgresql://…; default: the local server, when it runs")
+    pool: int = Field(8, ge=2)
+
+
+class WorkerSettings(Group):
+    slice_records: int = Field(256, ge=1, description="records a Kafka slice")
+    slice_age: timedelta = Field(timedelta(milliseconds=200), description="a slice is flushed at this age of its first record")
+    slices_in_flight: int = Field(3, ge=1, description="slices being classified at once, per topic")
+    closer_interval: timedelta = timedelta(seconds=1)
+    heartbeat_interval: timedelta = Field(timedelta(seconds=30), description="0 switches heartbeats off")
+    shutdown: timedelta = timedelta(seconds=20)
+    cached_scores: int = Field(50_000, ge=0, description="scores kept in memory in front of the table")
+
+
+class TimeSettings(Group):
+    lateness_social: timedelta = timedelta(minutes=2)
+    lateness_news: timedelta = timedelta(minutes=10)
+    day_cut: timedelta = Field(timedelta(0), description="start of the day window after midnight UTC")
+    max_ahead: timedelta = Field(timedelta(minutes=5), description="event time may be this far ahead of the Kafka timestamp")
+    story_memory: timedelta = timedelta(hours=24)
+
+
+class LimitSettings(Group):
+    text_chars: int = Field(100_000, ge=1, description="title and content together; longer is a dead letter")
+    dead_letter_bytes: int = Field(65_536, ge=0, description="original bytes kept of a dead letter")
+
+
+class DetectorSettings(Group):
+    """Thresholds of the pair (negative count, negative share); see `streams.domain.detector`."""
+
+    count_p: float = Field(1e-5, gt=0, lt=1)
+    share_p: float = Field(1e-3, gt=0, lt=1)
+    close_p: float = Field(1e-2, gt=0, lt=1, description="the looser threshold that keeps an episode open")
+    min_negatives: int = Field(5, ge=1, description="negative stories")
+    min_sources: int = Field(3, ge=1, description="independent sources of them")
+    min_ratio: float = Field(2.0, ge=1, description="observed over expected")
+    baseline: timedelta = timedelta(days=28)
+    min_history: timedelta = Field(timedelta(days=2), description="no verdict before this much history")
+    resolve_after: timedelta = Field(timedelta(hours=1), description="this long below the close threshold resolves")
+
+
+class PrivacySettings(Group):
+    author_key: SecretStr = Field(SecretStr("local-demo-key"), description="HMAC key for author handles; set your own")
+    author_key_version: int = 1
+
+
+class Settings(BaseSettings):
+    """The whole tree. Build it with `load_settings`, which turns mistakes into one clear line."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", env_file=".env", frozen=True, extra="ignore"
+    )
+
+    run: str = Field("live", description="the run whose rows this process writes")
+    model_repo: Path = Path("model_repo")
+    log_level: str = "INFO"
+    kafka: KafkaSettings = KafkaSettings()
+    triton: TritonSettings = TritonSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    worker: WorkerSettings = WorkerSettings()
+    time: TimeSettings = TimeSettings()
+    limits: LimitSettings = LimitSettings()
+    detector: DetectorSettings = DetectorSettings()
+    privacy: PrivacySettings = PrivacySettings()
+
+    def lateness(self, source_class: str) -> timedelta:
+        """How far behind the watermark a document of this class may be and still count as on time."""
+        return self.time.lateness_news if source_class == "news" else self.time.lateness_social
+
+
+def unknown_names(environment: dict[str, Any]) -> list[str]:
+    """`SENTIWATCH_*` names that no setting answers to, sorted."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | OUTSIDE_NAMES
+    for branch, field in Settings.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            known |= {f"{PREFIX}{branch}__{leaf}".upper() for leaf in kind.model_fields}
+    return sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
+
+
+@cache
+def load_settings() -> Settings:
+    """Read the environment once.
+
+    Raises:
+        Misconfigured: an unknown name or an unusable value; the text names the variable, never a secret's value.
+    """
+    unknown = unknown_names({**dotenv_values(".env"), **os.environ})
+    if unknown:
+        msg = f"unknown setting {', '.join(unknown)}; `sentiwatch doctor --settings` lists the names"
+        raise Misconfigured(msg)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
+        msg = f"{name}: {first['msg']}"
+        raise Misconfigured(msg) from error
+    return with_local_parts(settings)
+
+
+def with_local_parts(settings: Settings) -> Settings:
+    """Fill in the addresses of the local parts where none was set."""
+    from streams.local.addresses import read_addresses  # noqa: PLC0415 - the launcher reads no settings; avoids a cycle
+
+    local = read_addresses()
+    if local is None:
+        return settings
+    kafka, triton, postgres = settings.kafka, settings.triton, settings.postgres
+    if not kafka.bootstrap and local.kafka:
+        kafka = kafka.model_copy(update={"bootstrap": local.kafka})
+    if not triton.url and local.triton:
+        triton = triton.model_copy(update={"url": local.triton})
+    if not postgres.url.get_secret_value() and local.postgres:
+        postgres = postgres.model_copy(update={"url": SecretStr(local.postgres)})
+    return settings.model_copy(update={"kafka": kafka, "triton": triton, "postgres": postgres})
+
+
+def require(value: str, variable: str) -> str:
+    """The value, or one line that says how to get one.
+
+    Raises:
+        Misconfigured: nothing is set and no local part runs.
+    """
+    if value:
+        return value
+    msg = f"{variable} is not set and no local part runs: start them with `sentiwatch local up`"
+    raise Misconfigured(msg)
