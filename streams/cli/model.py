@@ -1,0 +1,163 @@
+"""`sentiwatch model`: fine-tune, evaluate and export the two served models."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from streams.models.evaluation import Model
+
+app = typer.Typer(help="Fine-tune, evaluate and export the sentiment and topic models.", no_args_is_help=True)
+
+
+class Task(StrEnum):
+    """The two models."""
+
+    sentiment = "sentiment"
+    topic = "topic"
+
+
+class Through(StrEnum):
+    """How a model is reached."""
+
+    triton = "triton"
+    onnx = "onnx"
+    checkpoint = "checkpoint"
+
+
+class Language(StrEnum):
+    """The languages the models were trained on."""
+
+    en = "en"
+    zh = "zh"
+
+
+TaskOption = Annotated[Task, typer.Option("--task", help="Which model.")]
+
+
+@app.command()
+def train(
+    *,
+    task: TaskOption,
+    data: Annotated[Path, typer.Option(help="Folder with the labelled files (sentiment_en/, topic_zh/, …).")],
+    backbone: Annotated[Path, typer.Option(help="Model folder to start from, Hugging Face layout.")],
+    out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 3,
+    exclude: Annotated[list[str] | None, typer.Option(help="Training file to leave out; repeatable.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")] = False,
+    seed: Annotated[int, typer.Option(help="Of order, dropout and hidden targets.")] = 17,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 = all.")] = 0,
+) -> None:
+    """Fine-tune a classifier on the labelled files.
+
+    Example: sentiwatch model train --task topic --data ../shared/data --epochs 2
+    --backbone ../shared/models/me5-small-zh-en --out .local/train/topic --exclude topic_zh/finnl_train.json
+    """
+    from streams.models.recipes import Recipe
+    from streams.models.training import train as run
+
+    # stdout carries the log; a terminal also gets a progress bar on stderr
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    recipe = Recipe(task.value, epochs=epochs, exclude=tuple(exclude or ()), seed=seed)
+    run(recipe, data, backbone, out, resume=resume, threads=threads)
+    print(
+        f"checkpoint in {out}; next: "
+        f"sentiwatch model export --checkpoint {out} --task {task.value} --repo model_repo"
+    )
+
+
+@app.command()
+def export(
+    *,
+    checkpoint: Annotated[Path, typer.Option(help="Folder that `model train` wrote.")],
+    task: TaskOption,
+    repo: Annotated[Path, typer.Option(help="Triton model repository.")] = Path("model_repo"),
+    version: Annotated[
+        int, typer.Option(min=1, help="Version directory; never one that is being served.")
+    ] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metadata.")] = False,
+) -> None:
+    """Write the int8 ONNX model, tokenizer, metadata and Triton configuration.
+
+    Example: sentiwatch model export --checkpoint .local/train/topic --task topic --repo model_repo
+    """
+    from streams.models.export import export as run
+
+    metadata = run(checkpoint, task.value, repo, version)
+    print(
+        json.dumps(metadata, ensure_ascii=False)
+        if as_json
+        else f"{metadata['model_version']} in {repo / task.value}"
+    )
+
+
+@app.command()
+def evaluate(
+    *,
+    task: TaskOption,
+    file: Annotated[Path, typer.Option(help="Labelled CSV, UTF-8, with a header.")],
+    text_column: Annotated[str, typer.Option(help="Column of the text.")] = "text",
+    label_column: Annotated[
+        str, typer.Option(help="Column of the label; topics as slug or title.")
+    ] = "label",
+    target_column: Annotated[
+        str | None, typer.Option(help="Column of the entity judged; default: whole text.")
+    ] = None,
+    language: Annotated[
+        Language | None, typer.Option(help="Only rows of this language, where a column says.")
+    ] = None,
+    through: Annotated[
+        Through, typer.Option(help="The serving path, or the model in this process.")
+    ] = Through.triton,
+    checkpoint: Annotated[Path | None, typer.Option(help="With --through checkpoint: its folder.")] = None,
+    repo: Annotated[Path, typer.Option(help="With --through onnx: the model repository.")] = Path(
+        "model_repo"
+    ),
+    version: Annotated[int, typer.Option(min=1, help="With --through onnx: the version directory.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Measure a model on a labelled file.
+
+    Example: sentiwatch model evaluate --task sentiment --file headlines.csv --target-column entity --json
+    """
+    from streams.models import evaluation
+
+    folder = checkpoint if through is Through.checkpoint else repo / task.value / str(version)
+    model = _model(task.value, through, folder)
+    columns = evaluation.Columns(text_column, label_column, target_column)
+    labelled = evaluation.read(file, columns, model.labels, language.value if language else None)
+    figures = evaluation.evaluate(model, labelled)
+    print(json.dumps(figures, ensure_ascii=False)) if as_json else _table(figures)
+
+
+def _model(task: str, through: Through, folder: Path | None) -> Model:
+    from streams.models import evaluation
+
+    if through is Through.triton:
+        from streams.models.through_triton import TritonModel
+        from streams.settings import load_settings, require
+
+        return TritonModel(require(load_settings().triton.url, "SENTIWATCH_TRITON__URL"), task)
+    if folder is None:
+        raise typer.BadParameter("--through checkpoint needs --checkpoint DIR")
+    return evaluation.OnnxModel(folder) if through is Through.onnx else evaluation.CheckpointModel(folder)
+
+
+def _table(figures: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    summary = ("n", "accuracy", "macro_f1", "weighted_f1", "ece", "texts_per_second", "model_version")
+    console.print("  ".join(f"{name} {figures[name]}" for name in summary), highlight=False)
+    table = Table("class", "precision", "recall", "f1", "support")
+    for name, row in figures["per_class"].items():
+        table.add_row(name, *(str(row[column]) for column in ("precision", "recall", "f1", "support")))
+    console.print(table)
