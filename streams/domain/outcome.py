@@ -1,6 +1,7 @@
 """What a stage says of one item: kept, dropped on purpose, or rejected with a reason."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -46,6 +47,10 @@ class Keep(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Deliberately not stored (a heartbeat); still moves progress and, where it carries one, the watermark."""
+    """Deliberately not stored (a heartbeat); still moves progress and, where it carries one, the watermark.
+
+    ``event_time`` (aware, UTC) is how far the record moves its partition's watermark; None leaves it alone.
+    """
 
     reason: str
+    event_time: datetime | None = None
