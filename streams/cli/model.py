@@ -82,15 +82,19 @@ def export(
     version: Annotated[
         int, typer.Option(min=1, help="Version directory; never one that is being served.")
     ] = 1,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Labelled files: calibrate and measure int8 on the dev split."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metadata.")] = False,
 ) -> None:
     """Write the int8 ONNX model, tokenizer, metadata and Triton configuration.
 
-    Example: sentiwatch model export --checkpoint .local/train/topic --task topic --repo model_repo
+    Example: sentiwatch model export --checkpoint .local/train/topic --task topic --data ../shared/data
     """
     from streams.models.export import export as run
 
-    metadata = run(checkpoint, task.value, repo, version)
+    metadata = run(checkpoint, task.value, repo, version, data)
     print(
         json.dumps(metadata, ensure_ascii=False)
         if as_json
@@ -135,6 +139,26 @@ def evaluate(
     labelled = evaluation.read(file, columns, model.labels, language.value if language else None)
     figures = evaluation.evaluate(model, labelled)
     print(json.dumps(figures, ensure_ascii=False)) if as_json else _table(figures)
+
+
+@app.command()
+def card(
+    *,
+    repo: Annotated[Path, typer.Option(help="Triton model repository.")] = Path("model_repo"),
+    write: Annotated[bool, typer.Option("--write", help="Replace the repository's README.md.")] = False,
+) -> None:
+    """Print the model card, made from the metadata of the exported models.
+
+    Example: sentiwatch model card --write
+    """
+    from streams.models.card import render
+
+    text = render(repo)
+    if write:
+        (repo / "README.md").write_text(text, "utf-8")
+        print(f"wrote {repo / 'README.md'}")
+    else:
+        print(text, end="")
 
 
 def _model(task: str, through: Through, folder: Path | None) -> Model:

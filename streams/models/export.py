@@ -10,28 +10,57 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from streams.models import network, served
+from streams.errors import Misconfigured
+from streams.models import measuring, network, served
+from streams.models.network import require_torch
 
 OPSET = 17
 BASE_VERSION = "1.0.0"
+_RECIPE_FIELDS = ("epochs", "batch", "learning_rate", "label_smoothing", "seed", "dev_share", "exclude")
 _DIMS_OF_INPUT = "data_type: TYPE_STRING dims: [ 1 ]"
 
 
-def export(checkpoint: Path, task: str, repository: Path, version: int = 1) -> dict[str, Any]:
-    """Write `repository/<task>/` from what `train` left in `checkpoint`; returns the metadata."""
-    recipe = json.loads((checkpoint / "recipe.json").read_text("utf-8"))
+def export(
+    checkpoint: Path, task: str, repository: Path, version: int = 1, data: Path | None = None
+) -> dict[str, Any]:
+    """Write `repository/<task>/` from what `train` left in `checkpoint`; returns the metadata.
+
+    With `data`, the folder of labelled files, the int8 model itself is calibrated and measured on the
+    development split (a minute or two); without, it keeps the temperature that training found.
+
+    Raises:
+        Misconfigured: no finished checkpoint, one of another task, or no torch.
+    """
+    recipe = read_recipe(checkpoint, task)
+    require_torch()
     folder = repository / task / str(version)
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(checkpoint / "tokenizer.json", folder / "tokenizer.json")
+    shutil.copyfile(served.__file__, folder / "model.py")
     with tempfile.TemporaryDirectory() as scratch:
         full = Path(scratch) / "full.onnx"
         to_onnx(checkpoint, recipe, full)
         quantise(full, folder / "model.onnx")
-    shutil.copyfile(checkpoint / "tokenizer.json", folder / "tokenizer.json")
-    shutil.copyfile(served.__file__, folder / "model.py")
-    metadata = _metadata(recipe, task, folder / "model.onnx")
-    (folder / "metadata.json").write_text(json.dumps(metadata, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        metadata = describe(recipe, folder / "model.onnx")
+        if data is not None:
+            _write(folder, {**metadata, "calibration": _scaling(1.0, len(recipe["labels"]))})
+            figures = measuring.measure(folder, full, recipe, data)
+            temperature = figures["temperature"]
+            metadata |= {"temperature": temperature, "dev": figures}
+            metadata["calibration"] = _scaling(temperature, len(recipe["labels"]))
+    _write(folder, metadata)
     (repository / task / "config.pbtxt").write_text(triton_config(task, metadata), "utf-8")
     return metadata
+
+
+def read_recipe(checkpoint: Path, task: str) -> dict[str, Any]:
+    """recipe.json of a finished checkpoint of this task."""
+    if not (checkpoint / "recipe.json").is_file():
+        raise Misconfigured(f"no finished checkpoint in {checkpoint}: run `sentiwatch model train` first")
+    recipe: dict[str, Any] = json.loads((checkpoint / "recipe.json").read_text("utf-8"))
+    if recipe["task"] != task:
+        raise Misconfigured(f"{checkpoint} holds a {recipe['task']} model, not {task}")
+    return recipe
 
 
 def to_onnx(checkpoint: Path, recipe: dict[str, Any], target: Path) -> None:
@@ -94,19 +123,28 @@ def triton_config(task: str, metadata: dict[str, Any]) -> str:
     )
 
 
-def _metadata(recipe: dict[str, Any], task: str, onnx: Path) -> dict[str, Any]:
+def describe(recipe: dict[str, Any], onnx: Path) -> dict[str, Any]:
+    """metadata.json: where the model comes from and how its logits become probabilities."""
     digest = hashlib.sha256(onnx.read_bytes()).hexdigest()
-    count = len(recipe["labels"])
     return {
-        "task": task,
+        "task": recipe["task"],
         "labels": recipe["labels"],
-        "model_version": f"{task}-{BASE_VERSION}-{digest[:8]}",
+        "model_version": f"{recipe['task']}-{BASE_VERSION}-{digest[:8]}",
         "sha256": digest,
         "base_model": recipe["base_model"],
         "training_files": recipe["files"],
         "training_cutoff": recipe["training_cutoff"],
+        "recipe": {name: recipe[name] for name in _RECIPE_FIELDS},
         "max_tokens": served.MAX_TOKENS,
-        "temperature": recipe.get("temperature", 1.0),
-        "calibration": recipe.get("calibration", {"scale": [1.0] * count, "bias": [0.0] * count}),
-        "dev": recipe.get("dev", {}),
+        "temperature": round(recipe["temperature"], 4),
+        "calibration": _scaling(recipe["temperature"], len(recipe["labels"])),
+        "dev": {},
     }
+
+
+def _scaling(temperature: float, labels: int) -> dict[str, list[float]]:
+    return {"scale": [1 / temperature] * labels, "bias": [0.0] * labels}
+
+
+def _write(folder: Path, metadata: dict[str, Any]) -> None:
+    (folder / "metadata.json").write_text(json.dumps(metadata, ensure_ascii=False, indent=1) + "\n", "utf-8")

@@ -7,10 +7,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from streams.errors import Misconfigured
+from streams.models import TRAIN_EXTRA
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
+
+
+def require_torch() -> None:
+    """Raises Misconfigured, naming the remedy, where torch or transformers are missing."""
+    try:
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise Misconfigured(f"this needs torch and transformers: {TRAIN_EXTRA}") from error
 
 
 def build(

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from streams.errors import Misconfigured
-from streams.models import TRAIN_EXTRA, calibration, datasets, metrics, network, served
+from streams.models import calibration, datasets, network, served
+from streams.models.measuring import by_group
 from streams.models.recipes import LABELS, TRAINING_CUTOFF, batches_of_like_length, hide_targets
 from streams.models.splitting import split
 
@@ -39,7 +39,7 @@ def train(
     recipe: Recipe, data: Path, backbone: Path, out: Path, *, resume: bool = False, threads: int = 0
 ) -> dict[str, Any]:
     """Fine-tune and leave weights.pt, tokenizer.json and recipe.json (with dev figures) in `out`."""
-    _require_torch()
+    network.require_torch()
     out.mkdir(parents=True, exist_ok=True)
     examples, dev = split(datasets.load(recipe.task, data, recipe.exclude), recipe.dev_share)
     log.info("%s: %d training, %d development examples", recipe.task, len(examples), len(dev))
@@ -183,27 +183,11 @@ class _Run:
             group["lr"] = rate * factor
 
 
-def by_group(
-    logits: NDArray[np.float64], examples: Sequence[Example], labels: Sequence[str], group: Any
-) -> dict[str, Any]:
-    """accuracy, macro_f1, ece and n of each group of examples, and of "all"."""
-    truth = np.array([e.label for e in examples])
-    names = np.array([group(e) for e in examples])
-    masks = {"all": np.ones(len(names), dtype=bool)} | {
-        str(name): names == name for name in sorted(set(names))
-    }
-    figures = {}
-    for name, mask in masks.items():
-        full = metrics.report(truth[mask], calibration.softmax(logits[mask]), labels).as_dict()
-        figures[name] = {key: full[key] for key in ("n", "accuracy", "macro_f1", "ece")}
-    return figures
-
-
 def load_checkpoint(
     folder: Path, recipe: dict[str, Any]
 ) -> Callable[[Sequence[tuple[str, str]]], NDArray[np.float64]]:
     """A finished checkpoint as a function from (text, target) pairs to calibrated probabilities, fp32."""
-    _require_torch()
+    network.require_torch()
     import torch
 
     model = network.build(recipe["backbone"], len(recipe["labels"]))
@@ -244,11 +228,3 @@ def _progress(batches: list[list[int]], name: str) -> Iterator[list[int]]:
         if number % _LOG_EVERY == 0 or number == len(batches):
             rate = texts / (time.monotonic() - started)
             log.info("%s: batch %d of %d, %.0f texts/s", name, number, len(batches), rate)
-
-
-def _require_torch() -> None:
-    try:
-        import torch  # noqa: F401
-        import transformers  # noqa: F401
-    except ImportError as error:
-        raise Misconfigured(f"this needs torch and transformers: {TRAIN_EXTRA}") from error
