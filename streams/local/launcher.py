@@ -6,7 +6,6 @@ launcher that was killed at any point is followed by one that finds the same thi
 
 from __future__ import annotations
 
-import shutil
 import signal as signals
 import threading
 import time
@@ -102,7 +101,7 @@ class LocalParts:
     def down(self, parts: Collection[str] = ALL, *, purge: bool = False) -> int:
         """Stop the parts and whatever was left of them; returns how many processes were ended.
 
-        ``purge`` also removes their data, and with all parts also logs, ports and passwords.
+        ``purge`` also removes their data and logs, and with all parts also ports and passwords.
         """
         if not self.layout.run.is_dir():
             return 0
@@ -172,9 +171,10 @@ class LocalParts:
     def _purge(self, parts: Collection[Part]) -> None:
         for part in parts:
             part.purge()
+            for log in self.layout.log.glob(f"{part.name}.log*"):
+                log.unlink(missing_ok=True)
         if len(parts) == len(self._parts):
             self.store.forget()
-            shutil.rmtree(self.layout.log, ignore_errors=True)
             if self.layout.data.is_dir() and not any(self.layout.data.iterdir()):
                 self.layout.data.rmdir()
 
