@@ -1,0 +1,65 @@
+"""The command line; nothing else. Each command lives in `streams.cli` and imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from streams import __version__
+from streams.cli import alerts, bench, classify, database, demo, doctor, ingest, local, model, run, topics, worker
+from streams.errors import SentiwatchError
+
+app = typer.Typer(
+    name="sentiwatch",
+    help="Watch what news and social posts say about companies and markets; warn when negative sentiment surges.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(local.app, name="local")
+app.add_typer(database.app, name="db")
+app.add_typer(topics.app, name="topics")
+app.add_typer(ingest.app, name="ingest")
+app.add_typer(model.app, name="model")
+app.add_typer(alerts.app, name="alerts")
+app.add_typer(run.app, name="run")
+app.add_typer(bench.app, name="bench")
+app.command(name="worker")(worker.worker)
+app.command(name="classify")(classify.classify)
+app.command(name="doctor")(doctor.doctor)
+app.command(name="demo")(demo.demo)
+
+
+def print_version(value: bool) -> None:  # noqa: FBT001 - typer hands the flag over by position
+    if value:
+        typer.echo(f"sentiwatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: bool = typer.Option(False, "--debug", help="Show a traceback on failure."),  # noqa: FBT001, FBT003
+    version: bool = typer.Option(False, "--version", callback=print_version, is_eager=True, help="Print the version."),  # noqa: FBT001, FBT003
+) -> None:
+    """Settings come from SENTIWATCH_* variables or a .env file; `sentiwatch doctor` checks them."""
+    if debug:
+        os.environ["SENTIWATCH_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Exit 0 on success, 2 on wrong usage, 1 on failure with one clear line on stderr."""
+    try:
+        app()
+    except SentiwatchError as error:
+        if os.environ.get("SENTIWATCH_DEBUG"):
+            raise
+        typer.echo(f"sentiwatch: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Connections to Postgres and the one place where psycopg's errors become ours."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from streams.errors import Misconfigured, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from psycopg import AsyncConnection
+    from psycopg.rows import TupleRow
+
+CONNECT_SECONDS = 10
+# Retrying helps: the server is away, starting, full, or gave our transaction up for another one.
+TRANSIENT = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.SerializationFailure,
+    errors.DeadlockDetected,
+    PoolTimeout,
+)
+# Retrying cannot help: somebody has to change a setting or run the migrations.
+SETTINGS = (errors.InvalidPassword, errors.InvalidAuthorizationSpecification, errors.InvalidCatalogName)
+SCHEMA = (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """psycopg's errors as `Unavailable` or `Misconfigured`; bugs pass as they are."""
+    try:
+        yield
+    except SETTINGS as error:
+        msg = f"Postgres refuses the login of SENTIWATCH_POSTGRES__URL: {first_line(error)}"
+        raise Misconfigured(msg) from error
+    except SCHEMA as error:
+        msg = f"the database schema does not fit ({first_line(error)}): run `sentiwatch db upgrade`"
+        raise Misconfigured(msg) from error
+    except TRANSIENT as error:
+        if isinstance(error, psycopg.OperationalError) and "password authentication failed" in str(error):
+            msg = "Postgres refuses the login of SENTIWATCH_POSTGRES__URL: password authentication failed"
+            raise Misconfigured(msg) from error
+        msg = f"Postgres does not answer: {first_line(error)}"
+        raise Unavailable(msg) from error
+
+
+def first_line(error: BaseException) -> str:
+    """The error's first line; libpq's messages name hosts and users, never passwords."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+class Database:
+    """A pool of connections; open it inside the running loop."""
+
+    def __init__(self, url: str, size: int) -> None:
+        self._pool = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=size,
+            open=False,
+            timeout=CONNECT_SECONDS,
+            kwargs={"connect_timeout": CONNECT_SECONDS, "application_name": "sentiwatch"},
+            check=AsyncConnectionPool.check_connection,
+        )
+
+    async def open(self) -> None:
+        """Connect once, so that a wrong address shows now.
+
+        Raises:
+            Unavailable: nothing answers.
+            Misconfigured: the login is refused.
+        """
+        with translated():
+            async with await psycopg.AsyncConnection.connect(
+                self._pool.conninfo, connect_timeout=CONNECT_SECONDS
+            ) as probe:
+                await probe.execute("SELECT 1")
+            await self._pool.open()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
+        """One transaction: committed at the end of the block, rolled back on any exception."""
+        with translated():
+            async with self._pool.connection() as connection, connection.transaction():
+                yield connection

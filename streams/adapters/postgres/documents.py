@@ -1,0 +1,232 @@
+"""The document store on Postgres: one transaction a batch.
+
+Fast path: keys by one INSERT … ON CONFLICT DO NOTHING, documents and mentions by COPY. Only documents whose key existed
+already (revisions, re-deliveries) take the slow path through `streams.domain.versions`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from streams.adapters.postgres import history
+from streams.adapters.postgres.rows import DOCUMENT_COLUMNS, MENTION_COLUMNS, RowMaker
+from streams.adapters.postgres.runs import ensure_months, month_of
+from streams.domain.document import Progress, SourcePartition, Version
+from streams.domain.versions import Plan, Stored, resolve
+from streams.domain.window import floor
+from streams.errors import StaleWriter
+from streams.wire.topics import DEAD_LETTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from psycopg import AsyncConnection
+
+    from streams.adapters.postgres.connection import Database
+    from streams.adapters.postgres.runs import Run
+    from streams.domain.batch import Batch, Move
+    from streams.domain.document import DeadLetter, Scored, SourceClass
+
+Connection = "AsyncConnection[Any]"
+SMALL_INTEGER_ARRAY = "smallint[]"
+
+
+class PostgresDocumentStore:
+    """Writes the batches of one run."""
+
+    def __init__(self, database: Database, run: Run, rows: RowMaker, dead_letter_bytes: int) -> None:
+        self._database = database
+        self._run = run
+        self._rows = rows
+        self._dead_letter_bytes = dead_letter_bytes
+        self._months: set[tuple[int, int]] = set()
+
+    async def register(self, partitions: Mapping[SourcePartition, tuple[SourceClass, int]]) -> None:
+        """Make the progress row of every partition of the input topics, so that silent ones hold the watermark back."""
+        async with self._database.transaction() as connection, connection.cursor() as cursor:
+            await cursor.executemany(
+                "INSERT INTO core.source_progress (run_id, kafka_topic, kafka_partition, source_class, next_offset)"
+                " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                [
+                    (self._run.run_id, source.topic, source.partition, source_class.value, beginning)
+                    for source, (source_class, beginning) in sorted(partitions.items())
+                ],
+            )
+
+    async def progress(self, partitions: Sequence[SourcePartition]) -> Mapping[SourcePartition, Progress]:
+        """How far each partition is stored."""
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(
+                "SELECT kafka_topic, kafka_partition, next_offset, watermark FROM core.source_progress WHERE run_id = %s",
+                (self._run.run_id,),
+            )
+            stored = {SourcePartition(row[0], row[1]): Progress(row[2], row[3]) for row in await cursor.fetchall()}
+        return {source: stored[source] for source in partitions if source in stored}
+
+    async def persist(self, batch: Batch) -> None:
+        """Write a batch as a whole; see `streams.ports.DocumentStore`."""
+        await self._prepare_months(batch)
+        async with self._database.transaction() as connection:
+            await self._move(connection, batch.moves)
+            await self._write_scores(connection, batch)
+            await self._write_documents(connection, batch.documents)
+            await self._write_dead_letters(connection, batch.dead_letters)
+
+    async def _prepare_months(self, batch: Batch) -> None:
+        needed = {month_of(item.enriched.document.event_time) for item in batch.documents} - self._months
+        if needed:
+            async with self._database.transaction() as connection:
+                await ensure_months(connection, self._run.run_id, needed)
+            self._months |= needed
+
+    async def _move(self, connection: AsyncConnection[Any], moves: Sequence[Move]) -> None:
+        stale = set()
+        for move in sorted(moves, key=lambda move: move.source):
+            cursor = await connection.execute(
+                "UPDATE core.source_progress SET next_offset = %s, watermark = %s, updated_at = now()"
+                " WHERE run_id = %s AND kafka_topic = %s AND kafka_partition = %s AND next_offset = %s",
+                (
+                    move.next_offset, move.watermark, self._run.run_id, move.source.topic, move.source.partition, move.first,
+                ),  # fmt: skip
+            )
+            if cursor.rowcount != 1:
+                stale.add((move.source.topic, move.source.partition))
+        if stale:
+            raise StaleWriter(frozenset(stale))
+        await self._note_steps(connection, moves)
+
+    async def _note_steps(self, connection: AsyncConnection[Any], moves: Sequence[Move]) -> None:
+        steps = [
+            (self._run.run_id, move.source.topic, move.source.partition, step.closes_until, step.known_at)
+            for move in moves
+            for step in move.steps
+        ]
+        if steps:
+            async with connection.cursor() as cursor:
+                await cursor.executemany(
+                    "INSERT INTO core.watermark_step VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING", steps
+                )
+
+    async def _write_scores(self, connection: AsyncConnection[Any], batch: Batch) -> None:
+        if not batch.scores:
+            return
+        async with connection.cursor() as cursor:
+            await cursor.executemany(
+                "INSERT INTO core.score VALUES (%s, %s, %s, %s, %s::smallint[]) ON CONFLICT DO NOTHING",
+                [
+                    (score.key.text_hash, score.key.target, score.model, score.version, list(score.probabilities.values))
+                    for score in sorted(batch.scores, key=lambda score: (score.model, score.key))
+                ],
+            )
+
+    async def _write_documents(self, connection: AsyncConnection[Any], documents: Sequence[Scored]) -> None:
+        if not documents:
+            return
+        stored = await self._claim_keys(connection, documents)
+        plan = resolve(stored, documents)
+        panes = {floor(item.enriched.document.event_time) for item in documents}
+        panes |= {floor(old.event_time) for old in plan.replace.values()}
+        if stored:
+            await history.supersede(connection, self._run.run_id, plan, self._rows)
+        await self._copy(connection, "document", DOCUMENT_COLUMNS, [self._rows.document(item) for item in plan.insert])
+        mentions = [self._rows.mention(item, mention) for item in plan.insert for mention in item.mentions]
+        await self._copy(connection, "mention", MENTION_COLUMNS, mentions)
+        if plan.repeat:
+            await history.add_repeats(connection, plan.repeat, self._rows)
+        await self._mark_dirty(connection, panes)
+        await self._note_sources(connection, plan)
+
+    async def _claim_keys(self, connection: AsyncConnection[Any], documents: Sequence[Scored]) -> dict[UUID, Stored]:
+        """Insert the keys that are new; return what is stored under the others, locked until the commit."""
+        newest = {}
+        for item in documents:
+            document = item.enriched.document
+            current = newest.get((document.source, document.source_id))
+            if current is None or document.version > current.enriched.document.version:
+                newest[document.source, document.source_id] = item
+        rows = [self._key_row(newest[key]) for key in sorted(newest)]
+        columns = [list(values) for values in zip(*rows, strict=True)]
+        cursor = await connection.execute(
+            "INSERT INTO core.document_key SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::timestamptz[],"
+            " %s::int[], %s::timestamptz[], %s::bytea[], %s::timestamptz[]) ON CONFLICT DO NOTHING RETURNING document_id",
+            (self._run.run_id, *columns),
+        )
+        claimed = {row[0] for row in await cursor.fetchall()}
+        known = [row for row in rows if row[2] not in claimed]
+        return await self._lock_keys(connection, known) if known else {}
+
+    def _key_row(self, item: Scored) -> tuple[Any, ...]:
+        document, version = item.enriched.document, item.enriched.document.version
+        return (
+            document.source, document.source_id, document.document_id, document.event_time, version.revision,
+            version.source_time, version.content_hash, self._rows.known_pane(item),
+        )  # fmt: skip
+
+    async def _lock_keys(self, connection: AsyncConnection[Any], keys: Sequence[tuple[Any, ...]]) -> dict[UUID, Stored]:
+        cursor = await connection.execute(
+            "SELECT document_id, revision, source_time, content_hash, event_time FROM core.document_key"
+            " JOIN unnest(%s::text[], %s::text[]) AS wanted (source, source_id) USING (source, source_id)"
+            " WHERE run_id = %s ORDER BY source, source_id FOR UPDATE OF document_key",
+            ([key[0] for key in keys], [key[1] for key in keys], self._run.run_id),
+        )
+        return {row[0]: Stored(Version(row[1], row[2], bytes(row[3])), row[4]) for row in await cursor.fetchall()}
+
+    async def _copy(
+        self, connection: AsyncConnection[Any], table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        if not rows:
+            return
+        async with connection.cursor() as cursor:
+            async with cursor.copy(f"COPY core.{table} ({', '.join(columns)}) FROM STDIN") as copy:
+                for row in rows:
+                    await copy.write_row(row)
+
+    async def _mark_dirty(self, connection: AsyncConnection[Any], panes: set[Any]) -> None:
+        await connection.execute(
+            "INSERT INTO core.dirty_window (run_id, pane_start) SELECT %s, unnest(%s::timestamptz[])",
+            (self._run.run_id, sorted(panes)),
+        )
+
+    async def _note_sources(self, connection: AsyncConnection[Any], plan: Plan) -> None:
+        sources = {(i.enriched.document.source, i.enriched.document.source_class.value) for i in plan.insert}
+        async with connection.cursor() as cursor:
+            await cursor.executemany("INSERT INTO core.source VALUES (%s, %s) ON CONFLICT DO NOTHING", sorted(sources))
+
+    async def _write_dead_letters(self, connection: AsyncConnection[Any], letters: Sequence[DeadLetter]) -> None:
+        if not letters:
+            return
+        rows = [self._dead_letter_row(letter) for letter in letters]
+        async with connection.cursor() as cursor:
+            await cursor.executemany(
+                "INSERT INTO core.dead_letter (run_id, kafka_topic, kafka_partition, kafka_offset, reason, detail, record_key,"
+                " payload, payload_bytes, payload_sha256, ingest_time) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+                " ON CONFLICT DO NOTHING",
+                rows,
+            )
+            if self._run.notify:
+                await cursor.executemany(
+                    "INSERT INTO core.outbox (run_id, topic, record_key, record_value, headers) VALUES (%s, %s, %s, %s, %s)",
+                    [(self._run.run_id, DEAD_LETTERS.name, *dead_letter_message(row)) for row in rows],
+                )
+
+    def _dead_letter_row(self, letter: DeadLetter) -> tuple[Any, ...]:
+        record = letter.record
+        value = record.value or b""
+        return (
+            self._run.run_id, record.source.topic, record.source.partition, record.offset, letter.reason, letter.detail,
+            record.key, value[: self._dead_letter_bytes], len(value), hashlib.sha256(value).digest(), record.timestamp,
+        )  # fmt: skip
+
+
+def dead_letter_message(row: tuple[Any, ...]) -> tuple[bytes, bytes, Jsonb]:
+    """Key, value and headers of the copy on Kafka: the original bytes, the reason and coordinates as headers."""
+    _, topic, partition, offset, reason, detail, _, payload, size, digest, _ = row
+    headers = {
+        "reason": reason, "detail": detail, "topic": topic, "partition": str(partition), "offset": str(offset),
+        "payload_bytes": str(size), "payload_sha256": digest.hex(),
+    }  # fmt: skip
+    return f"{topic}-{partition}-{offset}".encode(), payload, Jsonb(headers)

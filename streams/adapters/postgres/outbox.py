@@ -1,0 +1,34 @@
+"""The outbox: messages leave in the order of their rows, at least once, each under its dedup key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streams.adapters.postgres.connection import Database
+    from streams.ports import Relay
+
+SELECT_UNSENT = (
+    "SELECT outbox_id, topic, record_key, record_value, headers FROM core.outbox WHERE published_at IS NULL"
+    " ORDER BY outbox_id LIMIT %s FOR UPDATE SKIP LOCKED"
+)
+
+
+class Outbox:
+    """Hands unsent rows to a relay and marks them once the broker has confirmed them."""
+
+    def __init__(self, database: Database, relay: Relay) -> None:
+        self._database = database
+        self._relay = relay
+
+    async def flush(self, limit: int = 500) -> int:
+        """Publish up to ``limit`` rows; returns how many. A crash before the commit sends them again (same dedup key)."""
+        async with self._database.transaction() as connection:
+            rows = await (await connection.execute(SELECT_UNSENT, (limit,))).fetchall()
+            for topic in sorted({row[1] for row in rows}):
+                records = [(bytes(row[2]), bytes(row[3]), row[4]) for row in rows if row[1] == topic]
+                await self._relay.publish(topic, records)
+            await connection.execute(
+                "UPDATE core.outbox SET published_at = now() WHERE outbox_id = ANY(%s)", ([row[0] for row in rows],)
+            )
+        return len(rows)

@@ -1,0 +1,54 @@
+"""Reference tables: entities, their names, topics. Loaded from what ships with the release."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+from streams.domain.entity import MARKET
+from streams.domain.label import TOPICS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import AsyncConnection
+
+    from streams.gazetteer.catalogue import Gazetteer
+
+
+def midnight(day: date | None) -> datetime | None:
+    """The UTC midnight that starts a day."""
+    return None if day is None else datetime.combine(day, time(), UTC)
+
+
+async def load_reference(connection: AsyncConnection[Any], gazetteer: Gazetteer) -> None:
+    """Make the reference tables say what the gazetteer says. Idempotent; takes about a second."""
+    entities: list[tuple[Any, ...]] = [(MARKET, "market", "", "", "No company", "", "", None, None)]
+    entities += [
+        (
+            entity.entity_id, entity.kind.value, entity.symbol, entity.exchange, entity.name, entity.sector,
+            entity.country, midnight(entity.validity.since), midnight(entity.validity.until),
+        )
+        for entity in gazetteer.entities
+    ]  # fmt: skip
+    aliases = [
+        (
+            number, alias.entity_id, alias.alias, alias.kind.value, alias.language, midnight(alias.validity.since),
+            midnight(alias.validity.until),
+        )
+        for number, alias in enumerate(gazetteer.aliases)
+    ]  # fmt: skip
+    topics = [(topic.slug, topic.title, topic.iptc) for topic in TOPICS]
+    await connection.execute("LOCK TABLE core.entity IN SHARE ROW EXCLUSIVE MODE")
+    await connection.execute("DELETE FROM core.entity_alias")
+    await connection.execute("DELETE FROM core.entity")
+    await connection.execute("DELETE FROM core.topic")
+    await _copy(connection, "entity", entities)
+    await _copy(connection, "entity_alias", aliases)
+    await _copy(connection, "topic", topics)
+
+
+async def _copy(connection: AsyncConnection[Any], table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    async with connection.cursor() as cursor, cursor.copy(f"COPY core.{table} FROM STDIN") as copy:
+        for row in rows:
+            await copy.write_row(row)

@@ -1,0 +1,111 @@
+"""Scored documents as rows: the one place that knows the column order of documents and mentions."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from streams.domain.document import SourceClass
+from streams.domain.entity import MARKET
+from streams.domain.score import SCALE
+from streams.domain.window import known_pane
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from streams.domain.document import Document, Scored, ScoredMention
+
+SENTIMENT_NAMES = ("negative", "neutral", "positive")
+SOURCE_KEY_HEX = 16
+
+DOCUMENT_COLUMNS = (
+    "run_id", "event_time", "document_id", "source", "source_id", "source_class", "revision", "source_time",
+    "content_hash", "deleted", "title", "content", "text_hash", "language", "url", "publisher", "source_key", "author_key",
+    "author_key_version", "topic", "topic_confidence", "companies", "signature", "known_wm", "known_pane", "ingest_time",
+    "kafka_topic", "kafka_partition", "kafka_offset", "sentiment_version", "topic_version",
+)  # fmt: skip
+MENTION_COLUMNS = (
+    "run_id", "event_time", "document_id", "entity_id", "source_class", "topic", "target", "relevance", "in_title", "method",
+    "source_key", "companies", "p_neg", "p_neu", "p_pos", "sentiment_class", "confidence", "known_wm", "known_pane",
+    "model_version",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RowMaker:
+    """Turns documents into rows; holds the secret that author handles are keyed with."""
+
+    run_id: int
+    author_secret: bytes
+    author_key_version: int
+    lateness: dict[SourceClass, timedelta]
+
+    def author_key(self, document: Document) -> bytes | None:
+        """HMAC-SHA-256 of the handle within its source; None without an author."""
+        if not document.author:
+            return None
+        name = f"{document.source}\x1f{document.author.casefold()}".encode()
+        return hmac.new(self.author_secret, name, hashlib.sha256).digest()
+
+    def source_key(self, item: Scored) -> str:
+        """What counts as one independent source: a publisher (news), an author (social), else the origin of a repost,
+        else the text itself, so that copies by unknown hands are one source."""
+        document = item.enriched.document
+        if document.source_class is SourceClass.NEWS:
+            return f"publisher:{document.publisher or document.source}"
+        author = self.author_key(document)
+        if author is not None:
+            return f"author:{author.hex()[:SOURCE_KEY_HEX]}"
+        origin = repost_origin(item.enriched.text)
+        return f"repost:{origin}" if origin else f"text:{item.enriched.text_hash.hex()[:SOURCE_KEY_HEX]}"
+
+    def known_pane(self, item: Scored) -> datetime:
+        """The first pane end whose detection may read this document."""
+        enriched = item.enriched
+        lateness = self.lateness[enriched.document.source_class]
+        return known_pane(enriched.document.event_time, enriched.known_watermark, lateness)
+
+    def document(self, item: Scored) -> tuple[Any, ...]:
+        """One row in the order of `DOCUMENT_COLUMNS`."""
+        enriched, document, record = item.enriched, item.enriched.document, item.enriched.record
+        author = self.author_key(document)
+        return (
+            self.run_id, document.event_time, document.document_id, document.source, document.source_id,
+            document.source_class.value, document.revision, document.source_time, document.content_hash, document.deleted,
+            document.title, document.content, enriched.text_hash, enriched.language, document.url, document.publisher,
+            self.source_key(item), author, self.author_key_version if author else None, item.topic,
+            decimal(item.topic_confidence), companies(item), enriched.signature, enriched.known_watermark,
+            self.known_pane(item), record.timestamp, record.source.topic, record.source.partition, record.offset,
+            item.sentiment_version, item.topic_version,
+        )  # fmt: skip
+
+    def mention(self, item: Scored, mention: ScoredMention) -> tuple[Any, ...]:
+        """One row in the order of `MENTION_COLUMNS`."""
+        enriched, document = item.enriched, item.enriched.document
+        values = mention.sentiment.values
+        top = mention.sentiment.top
+        return (
+            self.run_id, document.event_time, document.document_id, mention.entity_id, document.source_class.value,
+            item.topic, mention.target, mention.relevance, mention.in_title, mention.method, self.source_key(item),
+            companies(item), decimal(values[0]), decimal(values[1]), decimal(values[2]), SENTIMENT_NAMES[top],
+            decimal(values[top]), enriched.known_watermark, self.known_pane(item), item.sentiment_version,
+        )  # fmt: skip
+
+
+def companies(item: Scored) -> int:
+    """How many companies the document mentions."""
+    return sum(mention.entity_id != MARKET for mention in item.mentions)
+
+
+def decimal(ten_thousandths: int) -> str:
+    """A probability as exact decimal text for a numeric(5,4) column."""
+    return f"{ten_thousandths / SCALE:.4f}"
+
+
+def repost_origin(text: str) -> str:
+    """The handle after `RT @`; empty if the text is no repost."""
+    head = text[:64].split(maxsplit=2)
+    is_repost = len(head) > 1 and head[0] == "RT" and head[1].startswith("@")
+    return head[1].strip("@:").casefold() if is_repost else ""

@@ -1,0 +1,107 @@
+"""Runs and their partitions: every row belongs to a run, and a run goes by detaching its partitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from psycopg import AsyncConnection
+
+# Cut by month in a live run; a replay is dropped as a whole and needs no months.
+MONTHLY = ("document", "mention")
+PARTITIONED = (
+    *MONTHLY, "document_key", "document_history", "mention_history", "source_progress", "watermark_step", "window_agg",
+    "window_status", "story", "alert_episode", "alert_event", "alert_document", "dead_letter",
+)  # fmt: skip
+# Names its lock in pg_locks; any fixed number does.
+CREATION_LOCK = 0x5E17
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A row of core.run."""
+
+    run_id: int
+    name: str
+    notify: bool
+
+
+async def find_run(connection: AsyncConnection[Any], name: str) -> Run | None:
+    """The run of that name, if there is one."""
+    cursor = await connection.execute("SELECT run_id, name, notify FROM core.run WHERE name = %s", (name,))
+    row = await cursor.fetchone()
+    return Run(*row) if row else None
+
+
+async def ensure_run(
+    connection: AsyncConnection[Any], name: str, *, kind: str, notify: bool, settings: Mapping[str, Any], gazetteer: str
+) -> Run:
+    """The run of that name, made with its partitions when missing. Safe to call from several workers at once."""
+    await connection.execute("SELECT pg_advisory_xact_lock(%s)", (CREATION_LOCK,))
+    found = await find_run(connection, name)
+    if found:
+        return found
+    cursor = await connection.execute(
+        "INSERT INTO core.run (name, kind, notify, settings, gazetteer_version) VALUES (%s, %s, %s, %s, %s) RETURNING run_id",
+        (name, kind, notify, Jsonb(dict(settings)), gazetteer),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        msg = "INSERT … RETURNING gave no row"
+        raise AssertionError(msg)
+    run_id = int(row[0])
+    for table in PARTITIONED:
+        await connection.execute(partition_statement(table, run_id, monthly=kind == "live" and table in MONTHLY))
+    return Run(run_id, name, notify)
+
+
+def partition_statement(table: str, run_id: int, *, monthly: bool) -> sql.Composed:
+    """CREATE TABLE of one run's partition; ids are integers of our own, so the statement is safe to compose."""
+    tail = sql.SQL(" PARTITION BY RANGE (event_time)") if monthly else sql.SQL("")
+    return sql.SQL("CREATE TABLE core.{} PARTITION OF core.{} FOR VALUES IN ({}){}").format(
+        sql.Identifier(f"{table}_r{run_id}"), sql.Identifier(table), sql.Literal(run_id), tail
+    )
+
+
+def month_of(time: datetime) -> tuple[int, int]:
+    """Year and month (UTC) of a time."""
+    return time.year, time.month
+
+
+async def ensure_months(connection: AsyncConnection[Any], run_id: int, months: Iterable[tuple[int, int]]) -> None:
+    """Make the monthly partitions that are missing.
+
+    A new month is made as a table of its own and then attached, which locks the parent against other DDL only; CREATE …
+    PARTITION OF would stop every reader and writer of the run.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock(%s)", (CREATION_LOCK,))
+    for year, month in sorted(set(months)):
+        for table in MONTHLY:
+            await _ensure_month(connection, f"{table}_r{run_id}", year, month)
+
+
+async def _ensure_month(connection: AsyncConnection[Any], parent: str, year: int, month: int) -> None:
+    name = f"{parent}_{year:04d}_{month:02d}"
+    cursor = await connection.execute("SELECT to_regclass(%s)", (f"core.{name}",))
+    row = await cursor.fetchone()
+    if row and row[0] is not None:
+        return
+    following = (year + month // 12, month % 12 + 1)
+    names = {"child": sql.Identifier(name), "parent": sql.Identifier(parent)}
+    await connection.execute(
+        sql.SQL("CREATE TABLE core.{child} (LIKE core.{parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)").format(**names)
+    )
+    await connection.execute(
+        sql.SQL("ALTER TABLE core.{parent} ATTACH PARTITION core.{child} FOR VALUES FROM ({low}) TO ({high})").format(
+            **names,
+            low=sql.Literal(f"{year:04d}-{month:02d}-01T00:00:00+00:00"),
+            high=sql.Literal(f"{following[0]:04d}-{following[1]:02d}-01T00:00:00+00:00"),
+        )
+    )

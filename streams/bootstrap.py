@@ -1,0 +1,140 @@
+"""Composition root: settings → adapters → stages → service. Reads like a list; decides nothing."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from streams.adapters.kafka.admin import KafkaAdmin
+from streams.adapters.kafka.producer import KafkaProducer
+from streams.adapters.language import FunctionWordDetector
+from streams.adapters.minhash import DatasketchSigner
+from streams.adapters.postgres.closing import PostgresClosingStore
+from streams.adapters.postgres.connection import Database
+from streams.adapters.postgres.documents import PostgresDocumentStore
+from streams.adapters.postgres.migrate import check
+from streams.adapters.postgres.outbox import Outbox
+from streams.adapters.postgres.registry import load_reference
+from streams.adapters.postgres.rows import RowMaker
+from streams.adapters.postgres.runs import Run, ensure_run
+from streams.adapters.postgres.scores import PostgresScoreStore
+from streams.adapters.triton.client import TritonClassifier
+from streams.domain.document import SourceClass
+from streams.domain.score import SENTIMENT, TOPIC
+from streams.errors import Misconfigured
+from streams.gazetteer.catalogue import Gazetteer
+from streams.gazetteer.matcher import AhoCorasickMatcher
+from streams.pipeline import Pipeline
+from streams.settings import Settings, require
+from streams.stages.classify import ScoringStage
+from streams.stages.close_windows import Closer
+from streams.stages.enrich import Enricher
+from streams.wire.limits import InputLimits
+from streams.wire.topics import SOURCE_CLASSES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from streams.domain.document import SourcePartition
+    from streams.ports import Classifier
+
+
+@dataclass(slots=True)
+class Service:
+    """Everything a worker needs, connected."""
+
+    settings: Settings
+    database: Database
+    run: Run
+    store: PostgresDocumentStore
+    pipeline: Pipeline
+    closer: Closer
+    outbox: Outbox
+    producer: KafkaProducer
+    admin: KafkaAdmin
+    inputs: Mapping[str, SourceClass]
+    partitions: list[SourcePartition]
+
+    async def prepare(self) -> Mapping[SourcePartition, int]:
+        """Make the progress rows and return the end offsets as of now.
+
+        Raises:
+            Misconfigured: stored progress lies beyond a partition's end: the topic was made anew under the same run.
+        """
+        begins = await self.admin.beginning_offsets(list(self.inputs))
+        ends = await self.admin.end_offsets(list(self.inputs))
+        await self.store.register({source: (self.inputs[source.topic], begin) for source, begin in begins.items()})
+        self.partitions = sorted(ends)
+        stored = await self.store.progress(self.partitions)
+        for source, end in ends.items():
+            if stored[source].next_offset > end:
+                msg = (
+                    f"run {self.run.name} has stored {source.topic}-{source.partition} up to offset "
+                    f"{stored[source].next_offset}, but the topic ends at {end}: it was made anew; use another SENTIWATCH_RUN"
+                )
+                raise Misconfigured(msg)
+        return ends
+
+
+def result_settings(settings: Settings) -> dict[str, object]:
+    """The settings that shape a run's result, as stored with it; no addresses, no secrets."""
+    return settings.model_dump(mode="json", include={"time", "limits", "detector"})
+
+
+@asynccontextmanager
+async def open_service(settings: Settings, classifier: Classifier | None = None) -> AsyncIterator[Service]:
+    """Connect everything; closes it again.
+
+    Args:
+        settings: the whole tree.
+        classifier: in place of Triton (benchmarks measure the pipeline with a null model).
+
+    Raises:
+        Misconfigured, Unavailable: the first start-up check that fails, as one clear line.
+    """
+    url = require(settings.postgres.url.get_secret_value(), "SENTIWATCH_POSTGRES__URL")
+    require(settings.kafka.bootstrap, "SENTIWATCH_KAFKA__BOOTSTRAP")
+    gazetteer = Gazetteer.load()
+    check(url)
+    async with AsyncExitStack() as stack:
+        database = Database(url, settings.postgres.pool)
+        await database.open()
+        stack.push_async_callback(database.close)
+        producer = await stack.enter_async_context(KafkaProducer(settings.kafka))
+        admin = await stack.enter_async_context(KafkaAdmin(settings.kafka))
+        if classifier is None:
+            triton = require(settings.triton.url, "SENTIWATCH_TRITON__URL")
+            classifier = await stack.enter_async_context(TritonClassifier(triton, settings.triton))
+        async with database.transaction() as connection:
+            run = await ensure_run(
+                connection, settings.run, kind="live", notify=True, settings=result_settings(settings),
+                gazetteer=gazetteer.version,
+            )  # fmt: skip
+            await load_reference(connection, gazetteer)
+        scores = PostgresScoreStore(database)
+        infos = {model: await classifier.info(model) for model in (SENTIMENT, TOPIC)}
+        await scores.note_models(infos.values())
+        rows = RowMaker(
+            run_id=run.run_id,
+            author_secret=settings.privacy.author_key.get_secret_value().encode(),
+            author_key_version=settings.privacy.author_key_version,
+            lateness={source_class: settings.lateness(source_class) for source_class in SourceClass},
+        )
+        yield Service(
+            settings=settings,
+            database=database,
+            run=run,
+            store=PostgresDocumentStore(database, run, rows, settings.limits.dead_letter_bytes),
+            pipeline=Pipeline(
+                limits=InputLimits.of(settings),
+                enricher=Enricher(AhoCorasickMatcher(gazetteer), DatasketchSigner(), FunctionWordDetector()),
+                scoring=ScoringStage(classifier, scores, infos, settings.worker.cached_scores),
+            ),
+            closer=Closer(PostgresClosingStore(database, run, settings), settings, run.name),
+            outbox=Outbox(database, producer),
+            producer=producer,
+            admin=admin,
+            inputs=SOURCE_CLASSES,
+            partitions=[],
+        )

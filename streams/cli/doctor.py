@@ -1,0 +1,107 @@
+"""`sentiwatch doctor`: the start-up checks, one line each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import typer
+
+from streams.errors import SentiwatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from streams.settings import Settings
+
+
+def doctor(
+    settings_only: bool = typer.Option(False, "--settings", help="List every setting's name and value; secrets are masked."),  # noqa: FBT001, FBT003
+    json_output: bool = typer.Option(False, "--json", help="Print JSON."),  # noqa: FBT001, FBT003
+) -> None:
+    """Check settings, Postgres, Kafka and Triton; exit 1 if any check fails. Example: sentiwatch doctor"""
+    from streams.settings import Settings, load_settings  # noqa: PLC0415
+
+    if settings_only:
+        list_settings(Settings())
+        return
+    checks: dict[str, Callable[[], Awaitable[str]]] = {
+        "postgres": lambda: check_postgres(load_settings()),
+        "kafka": lambda: check_kafka(load_settings()),
+        "triton": lambda: check_triton(load_settings()),
+    }
+    results = [("settings", *attempt_settings())]
+    if results[0][1]:
+        results += [(name, *asyncio.run(attempt(action))) for name, action in checks.items()]
+    if json_output:
+        typer.echo(json.dumps([{"check": name, "ok": ok, "detail": detail} for name, ok, detail in results]))
+    else:
+        for name, ok, detail in results:
+            typer.echo(f"{'ok  ' if ok else 'FAIL'} {name}: {detail}")
+    if not all(ok for _, ok, _ in results):
+        raise typer.Exit(1)
+
+
+def list_settings(settings: Settings) -> None:
+    """Names as environment variables, with values as they stand."""
+    from pydantic import BaseModel  # noqa: PLC0415
+
+    for branch in type(settings).model_fields:
+        value = getattr(settings, branch)
+        if isinstance(value, BaseModel):
+            for leaf in type(value).model_fields:
+                typer.echo(f"SENTIWATCH_{branch.upper()}__{leaf.upper()}={getattr(value, leaf)}")
+        else:
+            typer.echo(f"SENTIWATCH_{branch.upper()}={value}")
+
+
+def attempt_settings() -> tuple[bool, str]:
+    """Whether the settings can be read at all."""
+    from streams.settings import load_settings  # noqa: PLC0415
+
+    try:
+        load_settings()
+    except SentiwatchError as error:
+        return False, str(error)
+    return True, "every SENTIWATCH_* name is known"
+
+
+async def attempt(action: Callable[[], Awaitable[str]]) -> tuple[bool, str]:
+    """A check's line, whether it passes or not."""
+    try:
+        return True, await action()
+    except SentiwatchError as error:
+        return False, str(error)
+
+
+async def check_postgres(settings: Settings) -> str:
+    from streams.adapters.postgres import migrate  # noqa: PLC0415
+    from streams.settings import require  # noqa: PLC0415
+
+    url = require(settings.postgres.url.get_secret_value(), "SENTIWATCH_POSTGRES__URL")
+    return f"schema at revision {await asyncio.to_thread(migrate.check, url)}"
+
+
+async def check_kafka(settings: Settings) -> str:
+    from streams.adapters.kafka.admin import KafkaAdmin  # noqa: PLC0415
+    from streams.settings import require  # noqa: PLC0415
+    from streams.wire.topics import SOURCE_CLASSES  # noqa: PLC0415
+
+    require(settings.kafka.bootstrap, "SENTIWATCH_KAFKA__BOOTSTRAP")
+    async with KafkaAdmin(settings.kafka) as admin:
+        ends = await admin.end_offsets(list(SOURCE_CLASSES))
+    return f"{len(SOURCE_CLASSES)} input topics with {len(ends)} partitions, {sum(ends.values())} records"
+
+
+async def check_triton(settings: Settings) -> str:
+    from streams.adapters.triton.client import TritonClassifier  # noqa: PLC0415
+    from streams.domain.score import SENTIMENT, TOPIC, Question  # noqa: PLC0415
+    from streams.settings import require  # noqa: PLC0415
+
+    url = require(settings.triton.url, "SENTIWATCH_TRITON__URL")
+    async with TritonClassifier(url, settings.triton) as classifier:
+        infos = [await classifier.info(model) for model in (SENTIMENT, TOPIC)]
+        for info in infos:
+            await classifier.classify(info.model, [Question("Shares are unchanged.")])
+    return ", ".join(f"{info.version} answers" for info in infos)

@@ -1,0 +1,58 @@
+"""One Faust agent an input topic: it hands raw records to the topic's lane, nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from mode.supervisors import CrashingSupervisor
+
+from streams.domain.document import RawRecord, SourcePartition
+from streams.domain.window import EPOCH
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faust.types.tuples import Message
+
+    from streams.runtime.app import SentiwatchApp
+    from streams.runtime.delivery import Lane
+
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def add_agents(app: SentiwatchApp, lanes: Mapping[str, Lane]) -> None:
+    """Register an agent for each lane. Bodies are never decoded here: bad bytes are data, not exceptions."""
+    for topic, lane in lanes.items():
+        channel = app.topic(topic, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw")
+        app.agent(channel, name=f"read {topic}", supervisor_strategy=CrashingSupervisor)(reader(app, lane))
+
+
+def reader(app: SentiwatchApp, lane: Lane) -> Any:
+    """The agent function of a lane; acknowledging is left to the lane."""
+
+    async def read(stream: Any) -> None:
+        async for event in stream.noack().events():
+            if app.is_current(event.message):
+                await lane.add(raw_record(event.message), event.ack)
+
+    return read
+
+
+def raw_record(message: Message) -> RawRecord:
+    """A Faust message as a record of ours."""
+    timestamp = EPOCH + round((message.timestamp or 0) * 1000) * MILLISECOND
+    return RawRecord(
+        source=SourcePartition(message.topic, message.partition),
+        offset=message.offset,
+        timestamp=timestamp,
+        key=message.key,
+        value=message.value,
+        headers=tuple(header_pairs(message.headers)),
+    )
+
+
+def header_pairs(headers: Any) -> list[tuple[str, bytes]]:
+    """Headers as pairs, whichever shape Faust gives them."""
+    pairs = headers.items() if hasattr(headers, "items") else headers or ()
+    return [(str(name), value or b"") for name, value in pairs]
