@@ -107,7 +107,7 @@ def test_the_schema_is_a_schema_and_lists_every_field():
 
 
 @settings(max_examples=1500, deadline=None)
-@given(value=st.none() | st.binary(max_size=200) | anything.map(lambda value: orjson.dumps(value)))
+@given(value=st.none() | st.binary(max_size=200) | anything.map(orjson.dumps))
 def test_no_bytes_raise(value):
     outcome = read_record(record(value), SourceClass.SOCIAL, LIMITS)
     assert isinstance(outcome, (Keep, Drop, Reject))

@@ -1,0 +1,113 @@
+"""Publishing to Kafka: compressed, idempotent, confirmed by all replicas, and only so many in flight."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from aiokafka import AIOKafkaProducer
+
+from streams.adapters.kafka.connecting import connected, where
+from streams.adapters.kafka.security import connection
+from streams.adapters.kafka.translation import kafka_errors
+from streams.wire.outgoing import Outgoing
+from streams.wire.topics import MAX_MESSAGE_BYTES
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import AsyncIterator, Iterable
+
+    from streams.settings import KafkaSettings
+
+IN_FLIGHT: Final = 5_000
+"""Unconfirmed records: about 2.5 MB of ordinary posts, several round trips' worth."""
+
+BATCH_BYTES: Final = 256 * 1024
+LINGER_MS: Final = 20
+DELIVERY_MS: Final = 30_000
+
+
+class KafkaProducer:
+    """A bounded pipe to the broker: `send` many, then `flush`; or `publish`, which does both.
+
+    Records of one key keep their order. A record counts as published only once `flush` or `publish` has
+    returned.
+    """
+
+    def __init__(self, producer: AIOKafkaProducer, place: str, in_flight: int = IN_FLIGHT) -> None:
+        self._producer = producer
+        self._place = place
+        self._in_flight = in_flight
+        self._waiting: deque[Future[object]] = deque()
+        self.confirmed = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls, settings: KafkaSettings, in_flight: int = IN_FLIGHT
+    ) -> AsyncIterator[KafkaProducer]:
+        """A started producer; whatever is still unconfirmed at the end is delivered or reported.
+
+        Raises:
+            Unavailable: the broker cannot be reached.
+            Misconfigured: the broker refuses us.
+        """
+        arguments = connection(settings)
+
+        def make() -> AIOKafkaProducer:
+            return AIOKafkaProducer(
+                **arguments,
+                acks="all",
+                enable_idempotence=True,
+                compression_type="lz4",
+                linger_ms=LINGER_MS,
+                max_batch_size=BATCH_BYTES,
+                max_request_size=MAX_MESSAGE_BYTES,
+                request_timeout_ms=DELIVERY_MS,
+            )
+
+        async with connected(make, AIOKafkaProducer.stop, settings) as driver:
+            producer = cls(driver, where(settings), in_flight)
+            yield producer
+            await producer.flush()
+
+    async def send(self, record: Outgoing) -> None:
+        """Hand one record over; waits while too many are unconfirmed.
+
+        Raises:
+            Unavailable: this or an earlier record could not be delivered.
+            Misconfigured: the topic does not exist or may not be written.
+            Poisonous: the record is larger than the broker takes.
+        """
+        with kafka_errors(f"{self._place}: {record.topic}"):
+            future = await self._producer.send(
+                record.topic,
+                record.value,
+                key=record.key,
+                timestamp_ms=record.timestamp_ms,
+                headers=list(record.headers),
+                partition=record.partition,
+            )
+        self._waiting.append(future)
+        if len(self._waiting) > self._in_flight:
+            await self._confirm(self._in_flight // 2)
+
+    async def publish(self, records: Iterable[Outgoing]) -> int:
+        """Send all and return how many, once every one is confirmed."""
+        count = 0
+        for record in records:
+            await self.send(record)
+            count += 1
+        await self.flush()
+        return count
+
+    async def flush(self) -> None:
+        """Return once every record sent so far is confirmed; raises as `send` does."""
+        await self._confirm(0)
+
+    async def _confirm(self, left: int) -> None:
+        with kafka_errors(self._place):
+            while len(self._waiting) > left:
+                await self._waiting.popleft()
+                self.confirmed += 1

@@ -1,0 +1,126 @@
+"""Rows of JSONL and CSV files, plain or gzipped, one at a time; a row that cannot be read is a value, too."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from dataclasses import dataclass
+from io import BufferedReader
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from streams.domain.outcome import Reason, Reject
+from streams.errors import Misconfigured
+from streams.stages.decode import parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+LONGEST_ROW: Final = 16 * 1024 * 1024
+"""Bytes; a file without line breaks must not fill the memory."""
+
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+JSONL_SUFFIXES: Final = frozenset({".jsonl", ".ndjson"})
+DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``line`` counts from 1 and is where the row begins; ``fields`` by name, or why there are none."""
+
+    line: int
+    fields: dict[str, Any] | Reject
+
+
+def read_rows(path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Iterator[Row]:
+    """The rows of a file by its suffix; ``on_bytes`` hears how far into the (compressed) file we are.
+
+    Raises:
+        Misconfigured: no such file, an unknown suffix, or a damaged archive.
+    """
+    suffix = format_suffix(path)
+    read = _jsonl if suffix in JSONL_SUFFIXES else _csv
+    line = 0
+    try:
+        with path.open("rb") as raw:
+            zipped = path.suffix.lower() == ".gz"
+            lines = cast("BufferedReader", gzip.GzipFile(fileobj=raw)) if zipped else raw
+            for row in read(lines, suffix):
+                line = row.line
+                on_bytes(raw.tell())
+                yield row
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise Misconfigured(f"{path}: damaged archive after line {line}") from error
+    except OSError as error:
+        raise Misconfigured(f"{path}: {error.strerror or 'cannot be read'}") from error
+
+
+def format_suffix(path: Path) -> str:
+    """`.jsonl` of a.jsonl.gz.
+
+    Raises:
+        Misconfigured: we do not read such files.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    suffix = suffixes[-1] if suffixes else ""
+    if suffix not in JSONL_SUFFIXES and suffix not in DELIMITERS:
+        raise Misconfigured(f"{path}: expected .jsonl, .ndjson, .csv or .tsv, each also with .gz")
+    return suffix
+
+
+def file_stem(path: Path) -> str:
+    """`news` of news.jsonl.gz: the source where a row names none."""
+    name = path.name.removesuffix(".gz").removesuffix(".GZ")
+    return name.rpartition(".")[0] or name
+
+
+def _jsonl(file: BufferedReader, _suffix: str) -> Iterator[Row]:
+    for line, text in _lines(file):
+        if isinstance(text, Reject):
+            yield Row(line, text)
+        elif not text.isspace():
+            fields = parse_json(text)
+            if not isinstance(fields, (dict, Reject)):
+                fields = Reject(Reason.NOT_AN_OBJECT, "the row is no JSON object")
+            yield Row(line, fields)
+
+
+def _lines(file: BufferedReader) -> Iterator[tuple[int, bytes | Reject]]:
+    """Numbered lines with their ends; of one that is too long only the fact."""
+    line = 0
+    while text := file.readline(LONGEST_ROW):
+        line += 1
+        if line == 1:
+            text = text.removeprefix(BYTE_ORDER_MARK) or b"\n"
+        if len(text) < LONGEST_ROW or text.endswith(b"\n"):
+            yield line, text
+            continue
+        while (rest := file.readline(LONGEST_ROW)) and not rest.endswith(b"\n"):
+            pass
+        yield line, Reject(Reason.TEXT_TOO_LONG, f"the row is longer than {LONGEST_ROW} bytes")
+
+
+def _csv(file: BufferedReader, suffix: str) -> Iterator[Row]:
+    csv.field_size_limit(LONGEST_ROW)
+    texts = (text.decode("utf-8", "surrogateescape") for _, text in _lines(file) if isinstance(text, bytes))
+    reader = csv.reader(texts, delimiter=DELIMITERS[suffix])
+    header = [name.strip() for name in next(reader, [])]
+    line = reader.line_num + 1
+    while True:
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield Row(line, Reject(Reason.INVALID_VALUE, "not CSV"))
+        else:
+            if values:
+                yield Row(line, _named(header, values))
+        line = reader.line_num + 1
+
+
+def _named(header: list[str], values: list[str]) -> dict[str, Any] | Reject:
+    if len(values) > len(header):
+        return Reject(Reason.INVALID_VALUE, f"{len(values)} columns under a header of {len(header)}")
+    return dict(zip(header, values, strict=False))
