@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streams.adapters.kafka.admin import KafkaAdmin
+from streams.adapters.kafka.admin import offset_spans
 from streams.adapters.kafka.producer import KafkaProducer
 from streams.adapters.language import FunctionWordDetector
 from streams.adapters.minhash import DatasketchSigner
@@ -52,7 +52,6 @@ class Service:
     closer: Closer
     outbox: Outbox
     producer: KafkaProducer
-    admin: KafkaAdmin
     inputs: Mapping[str, SourceClass]
     partitions: list[SourcePartition]
 
@@ -62,19 +61,20 @@ class Service:
         Raises:
             Misconfigured: stored progress lies beyond a partition's end: the topic was made anew under the same run.
         """
-        begins = await self.admin.beginning_offsets(list(self.inputs))
-        ends = await self.admin.end_offsets(list(self.inputs))
-        await self.store.register({source: (self.inputs[source.topic], begin) for source, begin in begins.items()})
-        self.partitions = sorted(ends)
+        spans = await offset_spans(self.settings.kafka, list(self.inputs))
+        starts = {source: (self.inputs[source.topic], span.beginning) for source, span in spans.items()}
+        await self.store.register(starts)
+        self.partitions = sorted(spans)
         stored = await self.store.progress(self.partitions)
-        for source, end in ends.items():
-            if stored[source].next_offset > end:
+        for source, span in spans.items():
+            if stored[source].next_offset > span.end:
                 msg = (
                     f"run {self.run.name} has stored {source.topic}-{source.partition} up to offset "
-                    f"{stored[source].next_offset}, but the topic ends at {end}: it was made anew; use another SENTIWATCH_RUN"
+                    f"{stored[source].next_offset}, but the topic ends at {span.end}: it was made anew; "
+                    "use another SENTIWATCH_RUN"
                 )
                 raise Misconfigured(msg)
-        return ends
+        return {source: span.end for source, span in spans.items()}
 
 
 def result_settings(settings: Settings) -> dict[str, object]:
@@ -101,8 +101,7 @@ async def open_service(settings: Settings, classifier: Classifier | None = None)
         database = Database(url, settings.postgres.pool)
         await database.open()
         stack.push_async_callback(database.close)
-        producer = await stack.enter_async_context(KafkaProducer(settings.kafka))
-        admin = await stack.enter_async_context(KafkaAdmin(settings.kafka))
+        producer = await stack.enter_async_context(KafkaProducer.connect(settings.kafka))
         if classifier is None:
             triton = require(settings.triton.url, "SENTIWATCH_TRITON__URL")
             classifier = await stack.enter_async_context(TritonClassifier(triton, settings.triton))
@@ -134,7 +133,6 @@ async def open_service(settings: Settings, classifier: Classifier | None = None)
             closer=Closer(PostgresClosingStore(database, run, settings), settings, run.name),
             outbox=Outbox(database, producer),
             producer=producer,
-            admin=admin,
             inputs=SOURCE_CLASSES,
             partitions=[],
         )

@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from streams.domain.batch import Batch
     from streams.domain.document import Probabilities, Progress, SourcePartition
     from streams.domain.entity import EntityMention
     from streams.domain.score import ModelInfo, Question, ScoreKey
+    from streams.wire.outgoing import Outgoing
 
 
 class Classifier(Protocol):
@@ -88,5 +89,5 @@ class LanguageDetector(Protocol):
 class Relay(Protocol):
     """Publishes what the outbox holds."""
 
-    async def publish(self, topic: str, records: Sequence[tuple[bytes, bytes, Mapping[str, str]]]) -> None:
-        """Send (key, value, headers) records and return once the broker has confirmed all of them."""
+    async def publish(self, records: Iterable[Outgoing]) -> int:
+        """Send all and return how many, once the broker has confirmed every one."""

@@ -84,13 +84,12 @@ async def check_postgres(settings: Settings) -> str:
 
 
 async def check_kafka(settings: Settings) -> str:
-    from streams.adapters.kafka.admin import KafkaAdmin  # noqa: PLC0415
+    from streams.adapters.kafka.admin import end_offsets  # noqa: PLC0415
     from streams.settings import require  # noqa: PLC0415
     from streams.wire.topics import SOURCE_CLASSES  # noqa: PLC0415
 
     require(settings.kafka.bootstrap, "SENTIWATCH_KAFKA__BOOTSTRAP")
-    async with KafkaAdmin(settings.kafka) as admin:
-        ends = await admin.end_offsets(list(SOURCE_CLASSES))
+    ends = await end_offsets(settings.kafka, list(SOURCE_CLASSES))
     return f"{len(SOURCE_CLASSES)} input topics with {len(ends)} partitions, {sum(ends.values())} records"
 
 

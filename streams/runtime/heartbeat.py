@@ -10,15 +10,15 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from streams.domain.document import Progress
 from streams.runtime.patience import patiently
 from streams.wire.heartbeat import encode_heartbeat
+from streams.wire.outgoing import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streams.bootstrap import Service
-    from streams.domain.document import SourcePartition
+    from streams.domain.document import Progress, SourcePartition
 
 LIVE_WITHIN = timedelta(hours=1)
 
@@ -52,5 +52,9 @@ class Heartbeats:
         """One round; several workers may overlap, which does no harm."""
         now = datetime.now(UTC)
         progress = await self._service.store.progress(self._service.partitions)
-        for source in silent_partitions(progress, now, self._interval):
-            await self._service.producer.send_to(source, encode_heartbeat(now), now)
+        stamp = round(now.timestamp() * 1000)
+        value = encode_heartbeat(now)
+        silent = silent_partitions(progress, now, self._interval)
+        await self._service.producer.publish(
+            [Outgoing(source.topic, value, timestamp_ms=stamp, partition=source.partition) for source in silent]
+        )

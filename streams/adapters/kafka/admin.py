@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -166,24 +166,14 @@ async def offset_spans(settings: KafkaSettings, topics: Collection[str]) -> dict
         Misconfigured: a topic does not exist.
         Unavailable: the broker does not answer.
     """
-    arguments = connection(settings)
-
-    def make() -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(**arguments, request_timeout_ms=REQUEST_MS, enable_auto_commit=False)
-
-    async with connected(make, AIOKafkaConsumer.stop, settings) as consumer:
+    await _require_topics(settings, topics)
+    async with _consumer(settings, *topics) as consumer:
         with kafka_errors(where(settings)):
-            known = await consumer.topics()
-            if unknown := sorted(set(topics) - known):
-                raise Misconfigured(
-                    f"no topic {', '.join(unknown)} on the broker: `sentiwatch topics create`"
-                )
             partitions = [
                 TopicPartition(topic, number)
                 for topic in topics
                 for number in sorted(consumer.partitions_for_topic(topic) or ())
             ]
-            consumer.assign(partitions)
             beginnings = await consumer.beginning_offsets(partitions)
             ends = await consumer.end_offsets(partitions)
     return {
@@ -192,6 +182,27 @@ async def offset_spans(settings: KafkaSettings, topics: Collection[str]) -> dict
         )
         for partition in partitions
     }
+
+
+async def _require_topics(settings: KafkaSettings, topics: Collection[str]) -> None:
+    """A consumer told of a topic that does not exist waits for it in vain: ask first."""
+    async with _consumer(settings) as consumer:
+        with kafka_errors(where(settings)):
+            known = await consumer.topics()
+    if unknown := sorted(set(topics) - known):
+        raise Misconfigured(f"no topic {', '.join(unknown)} on the broker: `sentiwatch topics create`")
+
+
+def _consumer(settings: KafkaSettings, *topics: str) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
+    """A started consumer without a group; it learns the partitions of ``topics`` as it starts."""
+    arguments = connection(settings)
+
+    def make() -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            *topics, **arguments, request_timeout_ms=REQUEST_MS, enable_auto_commit=False
+        )
+
+    return connected(make, AIOKafkaConsumer.stop, settings)
 
 
 async def end_offsets(settings: KafkaSettings, topics: Collection[str]) -> dict[SourcePartition, int]:

@@ -11,7 +11,6 @@ from aiokafka import AIOKafkaProducer
 from streams.adapters.kafka.connecting import connected, where
 from streams.adapters.kafka.security import connection
 from streams.adapters.kafka.translation import kafka_errors
-from streams.wire.outgoing import Outgoing
 from streams.wire.topics import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from streams.settings import KafkaSettings
+    from streams.wire.outgoing import Outgoing
 
 IN_FLIGHT: Final = 5_000
 """Unconfirmed records: about 2.5 MB of ordinary posts, several round trips' worth."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from streams.wire.outgoing import Outgoing
+
 if TYPE_CHECKING:
     from streams.adapters.postgres.connection import Database
     from streams.ports import Relay
@@ -25,10 +27,14 @@ class Outbox:
         """Publish up to ``limit`` rows; returns how many. A crash before the commit sends them again (same dedup key)."""
         async with self._database.transaction() as connection:
             rows = await (await connection.execute(SELECT_UNSENT, (limit,))).fetchall()
-            for topic in sorted({row[1] for row in rows}):
-                records = [(bytes(row[2]), bytes(row[3]), row[4]) for row in rows if row[1] == topic]
-                await self._relay.publish(topic, records)
+            await self._relay.publish([outgoing(*row[1:]) for row in rows])
             await connection.execute(
                 "UPDATE core.outbox SET published_at = now() WHERE outbox_id = ANY(%s)", ([row[0] for row in rows],)
             )
         return len(rows)
+
+
+def outgoing(topic: str, key: bytes, value: bytes, headers: dict[str, str]) -> Outgoing:
+    """An outbox row as a Kafka record."""
+    pairs = tuple((name, text.encode()) for name, text in sorted(headers.items()))
+    return Outgoing(topic, bytes(value), key=bytes(key), headers=pairs)

@@ -1,0 +1,103 @@
+"""What a run has stored, as counts and as one digest that equal input always gives."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from streams.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from streams.adapters.postgres.connection import Database
+
+# Left out: surrogate keys, the database clock, revision counts (how often a window was refolded depends on timing).
+IGNORED = frozenset({"run_id", "recorded_at"})
+WINDOW_REVISION = ("window_status", "revision")
+FINAL_TABLES = (
+    "document", "document_history", "mention", "mention_history", "dead_letter", "window_agg", "window_status", "story",
+    "alert_episode", "alert_event", "alert_document",
+)  # fmt: skip
+COUNTED = ("document", "mention", "window_agg", "window_status", "story", "alert_episode", "dead_letter")
+FETCH_ROWS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A digest of all final tables, and one of each."""
+
+    digest: str
+    tables: dict[str, str]
+
+
+async def fingerprint(database: Database, name: str) -> Fingerprint:
+    """SHA-256 over the content of a run's final tables, rows in a fixed order.
+
+    Raises:
+        Misconfigured: there is no run of that name.
+    """
+    tables = {}
+    async with database.transaction() as connection:
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        run_id = await run_id_of(connection, name)
+        for table in FINAL_TABLES:
+            tables[table] = await table_digest(connection, table, run_id)
+    whole = hashlib.sha256("\n".join(f"{table} {digest}" for table, digest in tables.items()).encode())
+    return Fingerprint(whole.hexdigest(), tables)
+
+
+async def run_id_of(connection: Any, name: str) -> int:
+    """The id of a run by its name."""
+    row = await (await connection.execute("SELECT run_id FROM core.run WHERE name = %s", (name,))).fetchone()
+    if row is None:
+        msg = f"there is no run {name!r}; `sentiwatch run list` names them"
+        raise Misconfigured(msg)
+    return int(row[0])
+
+
+async def table_digest(connection: Any, table: str, run_id: int) -> str:
+    """SHA-256 over one table's rows as text, in the order of that text (bytewise, not by locale)."""
+    cursor = await connection.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'core' AND table_name = %s"
+        " ORDER BY column_name",
+        (table,),
+    )
+    columns = [row[0] for row in await cursor.fetchall()]
+    kept = [name for name in columns if name not in IGNORED and (table, name) != WINDOW_REVISION]
+    query = sql.SQL('SELECT ROW({})::text AS line FROM core.{} WHERE run_id = %s ORDER BY ROW({})::text COLLATE "C"').format(
+        sql.SQL(", ").join(map(sql.Identifier, kept)), sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, kept))
+    )
+    digest = hashlib.sha256()
+    async with connection.cursor(name=f"digest_{table}") as cursor:
+        cursor.itersize = FETCH_ROWS
+        await cursor.execute(query, (run_id,))
+        async for (line,) in cursor:
+            digest.update(line.encode())
+            digest.update(b"\n")
+    return digest.hexdigest()
+
+
+async def summaries(database: Database) -> list[dict[str, Any]]:
+    """All runs, oldest first."""
+    async with database.transaction() as connection:
+        rows = await (await connection.execute("SELECT name FROM core.run ORDER BY run_id")).fetchall()
+    return [await describe(database, row[0]) for row in rows]
+
+
+async def describe(database: Database, name: str) -> dict[str, Any]:
+    """One run with its row counts."""
+    async with database.transaction() as connection:
+        run_id = await run_id_of(connection, name)
+        cursor = await connection.execute(
+            "SELECT name, kind, notify, settings, gazetteer_version, closed_until FROM core.run WHERE run_id = %s", (run_id,)
+        )
+        row = await cursor.fetchone()
+        names = [column.name for column in cursor.description]
+        result = dict(zip(names, row, strict=True))
+        for table in COUNTED:
+            query = sql.SQL("SELECT count(*) FROM core.{} WHERE run_id = %s").format(sql.Identifier(table))
+            counted = await (await connection.execute(query, (run_id,))).fetchone()
+            result[f"{table}s" if not table.endswith("s") else table] = counted[0]
+    return result
