@@ -41,6 +41,7 @@ async def fingerprint(database: Database, name: str) -> Fingerprint:
     tables = {}
     async with database.transaction() as connection:
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        await connection.execute("SET LOCAL TIME ZONE 'UTC'")
         run_id = await run_id_of(connection, name)
         for table in FINAL_TABLES:
             tables[table] = await table_digest(connection, table, run_id)
