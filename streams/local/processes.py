@@ -164,17 +164,28 @@ def send(process: ProcessId, number: int) -> bool:
 def end(ownership: Ownership, polite: signal.Signals, grace: timedelta) -> int:
     """End every process of the part: politely, after ``grace`` for certain. Returns how many there were."""
     first = owned(ownership)
-    # The leader passes the request on to its children; without a leader nobody does.
-    addressed = first[:1] if ownership.recorded in first else first
-    for process in addressed:
+    # A leader ends its children in order. What has lost its leader has nothing left to finish.
+    leaders = _leaders(first)
+    for process in leaders:
         send(process, polite)
-    _wait_gone(first, grace)
+    _wait_gone(leaders, grace)
     deadline = time.monotonic() + 10
     while (left := owned(ownership)) and time.monotonic() < deadline:
         for process in left:
             send(process, signal.SIGKILL)
         _wait_gone(left, timedelta(seconds=1))
     return len(first)
+
+
+def _leaders(processes: Collection[ProcessId]) -> list[ProcessId]:
+    """Those that opened their session and are nobody's child among these."""
+    ours = {process.pid for process in processes}
+    stats = {process: read_stat(process.pid) for process in processes}
+    return [
+        process
+        for process, stat in stats.items()
+        if stat is not None and stat.session == process.pid and stat.parent not in ours
+    ]
 
 
 def _wait_gone(processes: Collection[ProcessId], limit: timedelta) -> None:

@@ -49,7 +49,7 @@ class LocalTriton:
     name: str = "triton"
     port_names: tuple[str, ...] = ("http", "grpc", "metrics")
     polite: signal.Signals = signal.SIGTERM
-    grace = timedelta(seconds=15)
+    grace = timedelta(seconds=8)
 
     def __init__(self, layout: Layout, mark: str, models: Path | None = None) -> None:
         self._layout = layout
@@ -75,7 +75,7 @@ class LocalTriton:
             "--load-model=*",
             # A model that does not load is reported by name through the readiness check.
             "--exit-on-error=false",
-            "--exit-timeout-secs=10",
+            "--exit-timeout-secs=5",
             f"--backend-config=python,shm-region-prefix-name={self._prefix}",
             *(f"--{name}-address={LOOPBACK}" for name in self.port_names),
             *(f"--{name}-port={port}" for name, port in ports.items()),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +15,7 @@ from tests.traces import traces_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 CONFIGURATION = """
 backend: "python"
@@ -49,6 +50,21 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def new_copy(models: Path) -> Iterator[Callable[[str], LocalParts]]:
     """Makes copies with state of their own; afterwards nothing of them may be left."""
+    with _copies(models) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def standing(models: Path) -> Iterator[LocalParts]:
+    """A copy that is up, for tests that only look at it."""
+    with _copies(models) as make:
+        copy = make("standing")
+        copy.up()
+        yield copy
+
+
+@contextlib.contextmanager
+def _copies(models: Path) -> Iterator[Callable[[str], LocalParts]]:
     made: list[LocalParts] = []
 
     def make(name: str) -> LocalParts:

@@ -61,13 +61,12 @@ def test_parts_come_up_ready_and_go_down_without_a_trace(copy: LocalParts) -> No
     assert not any(part.ready for part in copy.status().values())
 
 
-def test_everything_listens_on_loopback_only(copy: LocalParts) -> None:
-    copy.up()
+def test_everything_listens_on_loopback_only(standing: LocalParts) -> None:
     local = {"0100007F", "0000000000000000FFFF00000100007F"}
     for table in ("tcp", "tcp6"):
         for row in Path("/proc/net", table).read_text().splitlines()[1:]:
             address, _, port = row.split()[1].rpartition(":")
-            assert int(port, 16) not in ports(copy) or address in local or row.split()[3] != "0A"
+            assert int(port, 16) not in ports(standing) or address in local or row.split()[3] != "0A"
 
 
 def test_killed_parts_come_back_on_their_ports_with_their_data(copy: LocalParts) -> None:
@@ -109,8 +108,8 @@ def test_launcher_killed_in_the_middle_is_cleaned_up_after(
 
 
 def test_parts_are_found_even_when_their_state_files_are_lost(copy: LocalParts) -> None:
-    copy.up()
-    for part in ALL:
+    copy.up({"triton", "postgres"})
+    for part in ("triton", "postgres"):
         (copy.layout.run / f"{part}.json").unlink()
     copy.down()
     assert traces_of(copy.layout.root) == []
@@ -178,8 +177,8 @@ def test_model_that_cannot_be_loaded_is_named_and_nothing_stays(
     assert traces_of(copy.layout.root) == []
 
 
-def test_passwords_are_asked_for_and_kept_private(copy: LocalParts) -> None:
-    addresses = copy.up({"postgres"})
+def test_passwords_are_asked_for_and_kept_private(standing: LocalParts) -> None:
+    addresses = standing.addresses()
     assert addresses.postgres is not None
     assert addresses.postgres_bi is not None
     place = addresses.postgres.rpartition("@")[2]
@@ -187,9 +186,9 @@ def test_passwords_are_asked_for_and_kept_private(copy: LocalParts) -> None:
         psycopg.connect(f"postgresql://sentiwatch:wrong@{place}")
     with psycopg.connect(addresses.postgres_bi) as connection:
         assert connection.execute("SELECT current_user").fetchone() == ("bi_reader",)
-    for path in copy.layout.run.glob("*.json"):
+    for path in standing.layout.run.glob("*.json"):
         assert path.stat().st_mode & 0o077 == 0
-    assert (copy.layout.data / "postgres" / "data").stat().st_mode & 0o077 == 0
+    assert (standing.layout.data / "postgres" / "data").stat().st_mode & 0o077 == 0
 
 
 def test_cluster_whose_passwords_were_lost_opens_again(copy: LocalParts) -> None:
@@ -201,8 +200,8 @@ def test_cluster_whose_passwords_were_lost_opens_again(copy: LocalParts) -> None
     assert copy.status()["postgres"].ready
 
 
-def test_owner_may_grant_to_the_reader_without_being_superuser(copy: LocalParts) -> None:
-    addresses = copy.up({"postgres"})
+def test_owner_may_grant_to_the_reader_without_being_superuser(standing: LocalParts) -> None:
+    addresses = standing.addresses()
     assert addresses.postgres is not None
     assert addresses.postgres_bi is not None
     with psycopg.connect(addresses.postgres, autocommit=True) as connection:
