@@ -1,0 +1,189 @@
+"""The closer's transactions on Postgres: state, stories, progress. Folding and alert rows are in their own modules."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from streams.adapters.postgres.closing_rows import ClosingRows
+from streams.adapters.postgres.folding import Folding
+from streams.adapters.postgres.surges import Surges
+from streams.domain.closing import ClosingState, StoryOf, Unassigned
+from streams.domain.story import Leader
+from streams.domain.summary import Knowledge, Partition, Range
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+    from datetime import datetime
+
+    from streams.adapters.postgres.connection import Database
+    from streams.adapters.postgres.runs import Run
+    from streams.settings import Settings
+
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('sentiwatch.closer.' || %s::text, 0))"
+OPEN_DOCUMENTS = """
+    SELECT known_pane, event_time, document_id, signature FROM core.document
+    WHERE run_id = %(run)s AND story_id IS NULL AND known_pane <= %(until)s
+    UNION ALL
+    SELECT known_pane, event_time, document_id, signature FROM core.document_history
+    WHERE run_id = %(run)s AND story_id IS NULL AND known_pane <= %(until)s AND superseded_pane > known_pane
+"""
+
+
+class PostgresClosing(ClosingRows, Folding, Surges):
+    """One step of the closer, on one connection and in one transaction; see `streams.stages.closing_store`."""
+
+    async def state(self) -> ClosingState:
+        closed = await self._fetch("SELECT closed_until FROM core.run WHERE run_id = %(run)s")
+        rows = await self._fetch(
+            "SELECT kafka_topic, kafka_partition, source_class, watermark FROM core.source_progress WHERE run_id = %(run)s"
+        )
+        return ClosingState(closed[0][0], self._run.notify, tuple(Partition(*row) for row in rows))
+
+    async def last_pane(self) -> datetime | None:
+        rows = await self._fetch(f"SELECT max(known_pane) FROM ({OPEN_DOCUMENTS}) AS d", until="infinity")
+        return rows[0][0]
+
+    async def pending(self, until: datetime, limit: int) -> list[tuple[datetime, int]]:
+        rows = await self._fetch(
+            f"SELECT known_pane, count(*) FROM ({OPEN_DOCUMENTS}) AS d GROUP BY 1 ORDER BY 1 LIMIT %(limit)s",
+            until=until, limit=limit,
+        )  # fmt: skip
+        return [(row[0], row[1]) for row in rows]
+
+    async def take_dirty(self) -> set[datetime]:
+        rows = await self._fetch("DELETE FROM core.dirty_window WHERE run_id = %(run)s RETURNING pane_start")
+        return {row[0] for row in rows}
+
+    async def has_dirty(self) -> bool:
+        return bool(await self._fetch("SELECT 1 FROM core.dirty_window WHERE run_id = %(run)s LIMIT 1"))
+
+    async def put_dirty(self, panes: Iterable[datetime]) -> None:
+        await self._execute(
+            "INSERT INTO core.dirty_window (run_id, pane_start) SELECT %(run)s, unnest(%(panes)s::timestamptz[])",
+            panes=list(panes),
+        )
+
+    async def set_closed(self, until: datetime) -> None:
+        await self._execute(
+            "UPDATE core.run SET closed_until = %(until)s WHERE run_id = %(run)s", until=until
+        )
+
+    async def unassigned(self, until: datetime) -> list[Unassigned]:
+        rows = await self._fetch(
+            f"""
+            SELECT d.document_id, d.event_time, d.known_pane, d.signature, h.story_id
+            FROM ({OPEN_DOCUMENTS}) AS d
+            LEFT JOIN LATERAL (
+                SELECT story_id FROM core.document_history h
+                WHERE h.run_id = %(run)s AND h.document_id = d.document_id AND h.story_id IS NOT NULL LIMIT 1
+            ) AS h ON true
+            ORDER BY d.known_pane, d.event_time, d.document_id""",
+            until=until,
+        )
+        return [Unassigned(row[0], row[1], row[2], bytes(row[3]), row[4]) for row in rows]
+
+    async def leaders(self, ranges: Iterable[Range]) -> list[Leader]:
+        found: list[Leader] = []
+        for part in ranges:
+            rows = await self._fetch(
+                "SELECT story_id, first_time, signature FROM core.story"
+                " WHERE run_id = %(run)s AND first_time >= %(low)s AND first_time <= %(high)s",
+                low=part.after, high=part.until,
+            )  # fmt: skip
+            found += [Leader(row[0], row[1], bytes(row[2])) for row in rows]
+        return found
+
+    async def save_stories(self, stories: Sequence[StoryOf]) -> None:
+        leading = [story for story in stories if story.leads]
+        await self._execute(
+            "INSERT INTO core.story (run_id, story_id, leader_document_id, first_time, signature) SELECT %(run)s, * FROM"
+            " unnest(%(ids)s::uuid[], %(documents)s::uuid[], %(times)s::timestamptz[], %(signatures)s::bytea[])"
+            " ON CONFLICT DO NOTHING",
+            ids=[story.story_id for story in leading],
+            documents=[story.document.document_id for story in leading],
+            times=[story.document.event_time for story in leading],
+            signatures=[story.document.signature for story in leading],
+        )
+        times = [story.document.event_time for story in stories]
+        # A version that is superseded while this runs moves to the history: current rows first, history after them.
+        for table in ("document", "mention", "document_history", "mention_history"):
+            current = not table.endswith("history")
+            bounds = (
+                "AND t.event_time = s.event_time AND t.event_time BETWEEN %(low)s AND %(high)s"
+                if current
+                else ""
+            )
+            await self._execute(
+                f"""
+                UPDATE core.{table} t SET story_id = s.story_id
+                FROM unnest(%(documents)s::uuid[], %(times)s::timestamptz[], %(ids)s::uuid[])
+                     AS s (document_id, event_time, story_id)
+                WHERE t.run_id = %(run)s AND t.document_id = s.document_id AND t.story_id IS NULL {bounds}""",  # noqa: S608 - table names of ours
+                documents=[story.document.document_id for story in stories],
+                times=times,
+                ids=[story.story_id for story in stories],
+                low=min(times),
+                high=max(times),
+            )
+
+    async def presence(self, after: datetime, until: datetime) -> list[datetime]:
+        rows = await self._fetch(
+            """
+            SELECT closes_until FROM core.watermark_step
+            WHERE run_id = %(run)s AND closes_until BETWEEN %(after)s AND %(until)s
+            UNION
+            SELECT known_pane FROM core.mention_known
+            WHERE run_id = %(run)s AND entity_id = 'MARKET' AND event_time >= %(after)s - interval '5 minutes'
+              AND event_time < %(until)s AND known_pane <= %(until)s AND known_pane <= event_time + interval '5 minutes'
+            ORDER BY 1""",
+            after=after, until=until,
+        )  # fmt: skip
+        return [row[0] for row in rows]
+
+    async def knowledge(self, after: datetime, until: datetime) -> Knowledge:
+        rows = await self._fetch(
+            """
+            SELECT kafka_topic, kafka_partition, closes_until, known_at FROM core.watermark_step
+            WHERE run_id = %(run)s AND closes_until > %(after)s AND closes_until <= %(until)s
+            UNION
+            SELECT p.kafka_topic, p.kafka_partition, s.closes_until, s.known_at
+            FROM core.source_progress p CROSS JOIN LATERAL (
+                SELECT closes_until, known_at FROM core.watermark_step w
+                WHERE w.run_id = %(run)s AND w.kafka_topic = p.kafka_topic AND w.kafka_partition = p.kafka_partition
+                  AND closes_until >= %(until)s ORDER BY closes_until LIMIT 1) AS s
+            WHERE p.run_id = %(run)s ORDER BY 1, 2, 3""",
+            after=after, until=until,
+        )  # fmt: skip
+        steps: dict[tuple[str, int], list[tuple[datetime, datetime]]] = {}
+        for topic, number, closes, known in rows:
+            steps.setdefault((topic, number), []).append((closes, known))
+        return Knowledge(steps, await self._ends())
+
+    async def _ends(self) -> dict[tuple[str, int], datetime]:
+        """When the input of each partition ended, as far as it is stored: the Kafka time of its last document."""
+        rows = await self._fetch("""
+            SELECT p.kafka_topic, p.kafka_partition, greatest(
+                (SELECT max(known_at) FROM core.watermark_step w WHERE w.run_id = %(run)s
+                   AND w.kafka_topic = p.kafka_topic AND w.kafka_partition = p.kafka_partition),
+                (SELECT max(ingest_time) FROM core.document d WHERE d.run_id = %(run)s
+                   AND d.kafka_topic = p.kafka_topic AND d.kafka_partition = p.kafka_partition
+                   AND d.event_time BETWEEN p.watermark - interval '1 hour' AND p.watermark))
+            FROM core.source_progress p WHERE p.run_id = %(run)s AND p.watermark IS NOT NULL""")
+        return {(topic, number): known for topic, number, known in rows if known is not None}
+
+
+class PostgresClosingStore:
+    """Opens the closer's transactions; see `streams.stages.closing_store.ClosingStore`."""
+
+    def __init__(self, database: Database, run: Run, settings: Settings) -> None:
+        self._database = database
+        self._run = run
+        self._settings = settings
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresClosing]:
+        """One step: waits for the step of another worker to end."""
+        async with self._database.transaction() as connection:
+            await connection.execute(LOCK, (self._run.name,))
+            yield PostgresClosing(connection, self._run, self._settings)

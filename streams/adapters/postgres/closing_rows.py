@@ -1,0 +1,89 @@
+"""What detection reads: mentions as of a pane end, hourly counts, hours with documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streams.adapters.postgres.statements import Statements
+from streams.domain.baseline import HOUR_US, HourlyCounts
+from streams.domain.entity import MARKET
+from streams.domain.surge import NEVER, Row, microseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+ROW = f"""
+    entity_id, topic, (extract(epoch FROM event_time) * 1000000)::bigint, (extract(epoch FROM known_pane) * 1000000)::bigint,
+    coalesce((extract(epoch FROM nullif(superseded_pane, 'infinity')) * 1000000)::bigint, {NEVER}),
+    coalesce(story_id, document_id), source_key, sentiment_class = 'negative'
+"""
+TESTED = f"(entity_id <> '{MARKET}' OR companies = 0)"
+"""A document about a company speaks for that company, not for its topic."""
+OF_KIND = {"company": f"entity_id <> '{MARKET}'", "market": f"entity_id = '{MARKET}' AND companies = 0"}
+DAY_END = "date_trunc('day', event_time, 'UTC') + interval '1 day'"
+
+
+class ClosingRows(Statements):
+    """The reading half of detection."""
+
+    async def negative_rows(self, after: datetime, until: datetime, reach: timedelta) -> list[Row]:
+        rows = await self._fetch(
+            f"""
+            WITH active AS (
+                SELECT DISTINCT entity_id FROM core.mention_known
+                WHERE run_id = %(run)s AND event_time >= %(after)s AND event_time < %(until)s AND known_pane <= %(until)s
+                  AND sentiment_class = 'negative' AND {TESTED})
+            SELECT {ROW} FROM core.mention_known JOIN active USING (entity_id)
+            WHERE run_id = %(run)s AND event_time >= %(start)s AND event_time < %(until)s AND known_pane <= %(until)s
+              AND sentiment_class = 'negative' AND {TESTED}
+            ORDER BY event_time, document_id""",
+            start=after - reach, after=after, until=until,
+        )  # fmt: skip
+        return [Row(*row) for row in rows]
+
+    async def rows(self, entities: Sequence[str], start: datetime, until: datetime) -> list[Row]:
+        rows = await self._fetch(
+            f"""
+            SELECT {ROW} FROM core.mention_known
+            WHERE run_id = %(run)s AND entity_id = ANY(%(entities)s) AND event_time >= %(start)s AND event_time < %(until)s
+              AND known_pane <= %(until)s AND {TESTED}
+            ORDER BY event_time, document_id""",
+            entities=list(entities), start=start, until=until,
+        )  # fmt: skip
+        return [Row(*row) for row in rows]
+
+    async def hourly_counts(self, kind: str, start: datetime, until: datetime) -> HourlyCounts:
+        cell = "entity_id" if kind == "company" else "topic"
+        rows = await self._fetch(
+            f"""
+            SELECT {cell}, floor(extract(epoch FROM event_time) / 3600)::int,
+                   count(DISTINCT coalesce(story_id, document_id)) FILTER (WHERE sentiment_class = 'negative'),
+                   count(DISTINCT coalesce(story_id, document_id))
+            FROM core.mention_known
+            WHERE run_id = %(run)s AND event_time >= %(start)s AND event_time < %(until)s AND {OF_KIND[kind]}
+              AND known_pane <= {DAY_END} AND (superseded_pane IS NULL OR superseded_pane > {DAY_END})
+            GROUP BY 1, 2 ORDER BY 1, 2""",
+            start=start, until=until,
+        )  # fmt: skip
+        codes = {name: number for number, name in enumerate(dict.fromkeys(row[0] for row in rows))}
+        return HourlyCounts(
+            cells=np.array([codes[row[0]] for row in rows], dtype=np.int64),
+            hours=np.array([row[1] for row in rows], dtype=np.int64),
+            negatives=np.array([row[2] for row in rows], dtype=np.float64),
+            stories=np.array([row[3] for row in rows], dtype=np.float64),
+        )
+
+    async def present_hours(self, start: datetime, until: datetime) -> list[int]:
+        rows = await self._fetch(
+            f"""
+            SELECT hour FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS hour
+            WHERE EXISTS (
+                SELECT 1 FROM core.mention_known
+                WHERE run_id = %(run)s AND entity_id = '{MARKET}' AND event_time >= to_timestamp(hour * 3600)
+                  AND event_time < to_timestamp(hour * 3600 + 3600) AND known_pane <= event_time + interval '5 minutes')""",
+            first=microseconds(start) // HOUR_US, last=microseconds(until) // HOUR_US - 1,
+        )  # fmt: skip
+        return [row[0] for row in rows]

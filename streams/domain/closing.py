@@ -1,0 +1,75 @@
+"""What passes between the closer's logic and its store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from streams.domain.episode import Episode, Event
+from streams.domain.summary import Partition
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingState:
+    """Where a run stands, read under the closer's lock."""
+
+    closed_until: datetime | None
+    notify: bool
+    partitions: tuple[Partition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unassigned:
+    """A document whose story is still to be decided."""
+
+    document_id: UUID
+    event_time: datetime
+    known_pane: datetime
+    signature: bytes
+    story_id: UUID | None
+    """The story of an earlier version of it: a revised document stays where it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoryOf:
+    """The story of one document; ``leads`` when it is the first of it."""
+
+    document: Unassigned
+    story_id: UUID
+    leads: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFacts:
+    """What the rows behind an alert's figures have in common."""
+
+    topics: Mapping[str, int]
+    sources: Mapping[str, int]
+    model_versions: tuple[str, ...]
+    sql: str
+    """The statement that gives ``observed`` again."""
+
+
+@dataclass(slots=True)
+class AlertChange:
+    """All that one step of the closer has to write of one alert."""
+
+    episode: Episode
+    events: list[Event] = field(default_factory=list)
+    evidence: dict[str, Any] | None = None
+    """Figures at the new peak; None where the peak did not move."""
+    opened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedReport:
+    """What one step of the closer did."""
+
+    panes_closed: int
+    closed_until: datetime | None
+    alerts_opened: int
+    dirty_left: int
+    caught_up: bool

@@ -1,0 +1,288 @@
+"""Detection over a stretch of pane ends: load what the active cells need once, then walk each cell pane by pane."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streams.domain.baseline import (
+    GRID,
+    HOUR_US,
+    Baseline,
+    HourlyCounts,
+    Pool,
+    Presence,
+    block_starts,
+    fit_baseline,
+    fit_pool,
+    pool_time,
+)
+from streams.domain.closing import AlertChange
+from streams.domain.detector import Verdict, judge, passes_gates
+from streams.domain.episode import Episode, State, hold_episode, open_episode
+from streams.domain.surge import (
+    MICROSECOND,
+    NO_ROWS,
+    PANE_US,
+    SPANS,
+    Cell,
+    CellRows,
+    Times,
+    count_span,
+    group_rows,
+    microseconds,
+    moment,
+)
+from streams.domain.window import DAY, HOUR, floor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from streams.domain.detector import Thresholds
+    from streams.domain.summary import Knowledge, Range
+    from streams.stages.closing_store import ClosingTransaction
+
+KINDS = ("company", "market")
+REACH = max(SPANS.values())
+# Blocks end two spans before their grid time and are one span long; a day more tells which of their hours were watched.
+MARGIN = 3 * REACH + GRID + DAY
+MAX_DAYS_KEPT = 3
+DAY_US = DAY // MICROSECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The pane ends (after, until] of one step; only covered ones are evaluated."""
+
+    after: datetime
+    until: datetime
+    coverage: list[Range]
+    knowledge: Knowledge
+
+    def panes(self) -> Times:
+        """Covered pane ends, ascending, in microseconds."""
+        parts = [
+            np.arange(
+                microseconds(part.after) + PANE_US, microseconds(part.until) + 1, PANE_US, dtype=np.int64
+            )
+            for part in self.coverage
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+
+class PoolCache:
+    """Pools by kind and midnight. They depend on closed rows alone, so they stay right from step to step."""
+
+    def __init__(self) -> None:
+        self._pools: dict[tuple[str, datetime], Pool | None] = {}
+
+    def missing(self, days: Iterable[datetime]) -> list[datetime]:
+        return [day for day in days if (KINDS[-1], day) not in self._pools]
+
+    def get(self, kind: str, day: datetime) -> Pool | None:
+        return self._pools[kind, day]
+
+    def put(self, kind: str, day: datetime, pool: Pool | None) -> None:
+        self._pools[kind, day] = pool
+
+    def keep_from(self, day: datetime) -> None:
+        self._pools = {key: pool for key, pool in self._pools.items() if key[1] >= day}
+
+    def clear(self) -> None:
+        self._pools.clear()
+
+
+class Detector:
+    """Walks the tested cells over one stretch and stores what became of their episodes."""
+
+    def __init__(
+        self, transaction: ClosingTransaction, thresholds: Thresholds, pools: PoolCache, stretch: Stretch
+    ) -> None:
+        self._transaction = transaction
+        self._limits = thresholds
+        self._pools = pools
+        self._stretch = stretch
+        self._panes = stretch.panes()
+        self._presence = Presence(0, np.empty(0, dtype=np.bool_))
+        self._baselines: dict[tuple[Cell, str, datetime], Baseline | None] = {}
+
+    async def run(self, *, notify: bool) -> int:
+        """Returns how many alerts were opened."""
+        episodes = {episode.cell: episode for episode in await self._transaction.open_episodes()}
+        candidates = await self._candidates()
+        cells = sorted({*candidates, *episodes})
+        if not cells:
+            return 0
+        history = await self._load(cells, [*candidates.values()], earliest_open=bool(episodes))
+        opened = 0
+        for cell in cells:
+            rows = history.get(cell, NO_ROWS)
+            for change in self._walk(cell, rows, candidates.get(cell, []), episodes.get(cell)):
+                await self._save(change, rows, notify=notify)
+                opened += change.opened
+        self._pools.keep_from(pool_time(self._stretch.until) - MAX_DAYS_KEPT * DAY)
+        return opened
+
+    async def _candidates(self) -> dict[Cell, list[int]]:
+        """Pane ends at which a cell passes the gates and has a new negative document that came on time."""
+        stretch = self._stretch
+        rows = await self._transaction.negative_rows(stretch.after, stretch.until, REACH)
+        after, until = microseconds(stretch.after), microseconds(stretch.until)
+        found: dict[Cell, list[int]] = {}
+        for cell, cell_rows in group_rows(rows).items():
+            if len(cell_rows.times) < self._limits.min_negatives:
+                continue
+            loud = [
+                pane for pane in cell_rows.on_time_panes(after, until).tolist() if self._loud(cell_rows, pane)
+            ]
+            if loud:
+                found[cell] = loud
+        return found
+
+    def _loud(self, rows: CellRows, pane: int) -> bool:
+        low, high = np.searchsorted(rows.times, (pane - REACH // MICROSECOND, pane))
+        if high - low < self._limits.min_negatives:
+            return False
+        return any(passes_gates(count_span(rows, pane, span), self._limits) for span in SPANS.values())
+
+    async def _load(
+        self, cells: Sequence[Cell], candidates: Sequence[Sequence[int]], *, earliest_open: bool
+    ) -> Mapping[Cell, CellRows]:
+        stretch = self._stretch
+        first = stretch.after if earliest_open else moment(min(panes[0] for panes in candidates))
+        start = floor(first, DAY) - self._limits.baseline - MARGIN
+        days = [
+            moment(day)
+            for day in np.unique(self._panes // DAY_US * DAY_US).tolist()
+            if moment(day) >= pool_time(first)
+        ]
+        hours = await self._transaction.present_hours(start, stretch.until)
+        self._presence = _presence(hours, start, stretch.until)
+        missing = self._pools.missing(days)
+        for kind in KINDS if missing else ():
+            counts = await self._transaction.hourly_counts(
+                kind, missing[0] - self._limits.baseline, missing[-1]
+            )
+            for day in missing:
+                self._pools.put(kind, day, self._fit_pool(counts, day))
+        entities = sorted({cell.entity_id for cell in cells})
+        return group_rows(await self._transaction.rows(entities, start, stretch.until))
+
+    def _fit_pool(self, counts: HourlyCounts, day: datetime) -> Pool | None:
+        end = microseconds(day) // HOUR_US
+        start = end - self._limits.baseline // HOUR
+        return fit_pool(counts, self._presence.observed(end, start), start, end)
+
+    def _walk(
+        self, cell: Cell, rows: CellRows, candidates: Sequence[int], episode: Episode | None
+    ) -> list[AlertChange]:
+        """Every change of this cell's episodes in the stretch, in order."""
+        changes: list[AlertChange] = []
+        position = 0
+        if episode is not None:
+            changes.append(AlertChange(episode))
+            position = self._follow(changes[0], rows, 0)
+        for pane in candidates:
+            position = self._try_open(cell, rows, pane, position, changes)
+        return [change for change in changes if change.opened or change.events or change.episode != episode]
+
+    def _try_open(
+        self, cell: Cell, rows: CellRows, pane: int, position: int, changes: list[AlertChange]
+    ) -> int:
+        """Open at this candidate unless it lies inside an earlier episode; returns the first pane not yet walked."""
+        here = int(np.searchsorted(self._panes, pane))
+        if here < position:
+            return position
+        at = moment(pane)
+        verdicts = self._verdicts(cell, rows, at, gated=True)
+        advance = open_episode(cell, at, verdicts, self._limits)
+        if advance.episode is None:
+            return position
+        change = AlertChange(advance.episode, list(advance.events), opened=True)
+        change.evidence = self._figures(change.episode, rows)
+        changes.append(change)
+        return self._follow(change, rows, here + 1)
+
+    def _follow(self, change: AlertChange, rows: CellRows, position: int) -> int:
+        """Walk an open episode over every covered pane until it is resolved; returns the first pane not walked."""
+        for index in range(position, len(self._panes)):
+            at = moment(self._panes[index])
+            verdicts = self._verdicts(change.episode.cell, rows, at, gated=False)
+            advance = hold_episode(change.episode, at, verdicts, self._limits)
+            assert advance.episode is not None
+            change.episode = advance.episode
+            change.events.extend(advance.events)
+            if advance.new_peak:
+                change.evidence = self._figures(change.episode, rows)
+            if advance.episode.state is State.RESOLVED:
+                return index + 1
+        return len(self._panes)
+
+    def _verdicts(self, cell: Cell, rows: CellRows, at: datetime, *, gated: bool) -> dict[str, Verdict]:
+        """The spans that have something to say; ``gated`` asks for the gates first, as an opening does."""
+        verdicts: dict[str, Verdict] = {}
+        for name, span in SPANS.items():
+            count = count_span(rows, microseconds(at), span)
+            if not count.negatives or (gated and not passes_gates(count, self._limits)):
+                continue
+            baseline, pool = self._baseline(cell, rows, name, at), self._pools.get(cell.kind, pool_time(at))
+            if baseline is not None and pool is not None:
+                mass = pool.mass(microseconds(at - span), microseconds(at))
+                verdicts[name] = judge(name, count, baseline.expectation(mass))
+        return verdicts
+
+    def _baseline(self, cell: Cell, rows: CellRows, name: str, at: datetime) -> Baseline | None:
+        as_of = floor(at, GRID)
+        key = (cell, name, as_of)
+        if key not in self._baselines:
+            pool = self._pools.get(cell.kind, pool_time(as_of))
+            usable = pool is not None and pool.days * DAY >= self._limits.min_history
+            self._baselines[key] = self._fit(rows, pool, SPANS[name], as_of) if pool and usable else None
+        return self._baselines[key]
+
+    def _fit(self, rows: CellRows, pool: Pool, span: timedelta, as_of: datetime) -> Baseline | None:
+        end = microseconds(as_of) // HOUR_US
+        observed = self._presence.observed(end, end - (self._limits.baseline + MARGIN - DAY - GRID) // HOUR)
+        return fit_baseline(
+            rows, pool, block_starts(as_of, span, self._limits.baseline, observed), span, as_of
+        )
+
+    def _figures(self, episode: Episode, rows: CellRows) -> dict[str, Any]:
+        """Evidence of the peak: both spans' figures and baselines. The rest is read from the store when saved."""
+        at = episode.peak_at
+        verdicts = self._verdicts(episode.cell, rows, at, gated=False)
+        baselines = {name: self._baseline(episode.cell, rows, name, at) for name in verdicts}
+        return {
+            "peak_at": at.isoformat(),
+            "spans": {name: asdict(verdict) for name, verdict in verdicts.items()},
+            "baseline": {
+                name: _described(fitted) for name, fitted in baselines.items() if fitted is not None
+            },
+        }
+
+    async def _save(self, change: AlertChange, rows: CellRows, *, notify: bool) -> None:
+        episode = change.episode
+        if change.evidence is not None:
+            start = episode.peak_at - SPANS[episode.peak.span]
+            facts = await self._transaction.facts(episode.cell, start, episode.peak_at)
+            change.evidence |= asdict(facts)
+        known = {event.at: self._stretch.knowledge.known_at(event.at) for event in change.events}
+        await self._transaction.save_alert(change, known, notify=notify)
+
+
+def _described(baseline: Baseline) -> dict[str, Any]:
+    figures = {
+        name: round(value, 6) if isinstance(value, float) else value
+        for name, value in asdict(baseline).items()
+    }
+    return {**figures, "as_of": baseline.as_of.isoformat()}
+
+
+def _presence(hours: Sequence[int], start: datetime, until: datetime) -> Presence:
+    first = microseconds(start) // HOUR_US
+    flags = np.zeros(microseconds(until) // HOUR_US - first + 1, dtype=np.bool_)
+    flags[np.asarray(hours, dtype=np.int64) - first] = True
+    return Presence(first, flags)
