@@ -1,8 +1,8 @@
 """Language of a document: by script where that decides, else by function words.
 
-Statistical detectors were measured first: py3langid holds 75 MB (the worker's budget is 400) and takes a post of
-cashtags for Slovak or Vietnamese. What matters here is to tell English from the rest without losing short
-English posts, so anything undecided is the default.
+Statistical detectors were measured first: py3langid holds 75 MB (the worker's budget is 400) and takes a
+post of cashtags for Slovak or Vietnamese. What matters here is to tell English from the rest without losing
+short English posts, so anything undecided is the default.
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ import re
 from streams.domain.text import language_by_script, without_urls
 
 _FUNCTION_WORDS = {
-    "en": "the of and to in for is on with that at from by as are this will be has its after was it you not new up"
-    " but how why what than more about says over into their our your we have here can now could should if or just",
-    "es": "el la los las de del que en y un una por para con se su al lo como más pero sus está es son no ya sin"
-    " sobre entre cuando muy también hasta desde nos porque esta este yo si ser mi te le",
-    "pt": "o os as de do da dos das que em e um uma por para com se seu sua ao na no não mais mas como foi são é"
-    " pelo pela já está ou também muito nos isso",
-    "fr": "le la les de des du que en et un une pour avec se sa ses au aux dans ne pas plus par sur est sont mais"
-    " ce cette qui ou il elle nous vous leur comme à",
-    "de": "der die das den dem des und in zu mit ein eine einen ist nicht auf für von im sich auch als an nach bei"
-    " aus wird werden sind oder aber hat noch wie über um zum zur",
-    "it": "il lo la gli le di del della dei che in e un una per con si su al non più ma come sono è anche nel alla"
-    " da dal questo ha o",
-    "nl": "de het een van en in op te dat die is voor met niet aan zijn er om ook als bij naar uit door over maar"
-    " wat nog wel geen ik je",
-    "id": "yang dan di ke dari untuk dengan ini itu pada tidak akan adalah juga dalam sudah ada bisa kita atau saya",
+    "en": "the of and to in for is on with that at from by as are this will be has its after was it you"
+    " not new up but how why what than more about says over into their our your we have here can"
+    " now could should if or just",
+    "es": "el la los las de del que en y un una por para con se su al lo como más pero sus está es son"
+    " no ya sin sobre entre cuando muy también hasta desde nos porque esta este yo si ser mi te le",
+    "pt": "o os as de do da dos das que em e um uma por para com se seu sua ao na no não mais mas como"
+    " foi são é pelo pela já está ou também muito nos isso",
+    "fr": "le la les de des du que en et un une pour avec se sa ses au aux dans ne pas plus par sur est"
+    " sont mais ce cette qui ou il elle nous vous leur comme à",
+    "de": "der die das den dem des und in zu mit ein eine einen ist nicht auf für von im sich auch als"
+    " an nach bei aus wird werden sind oder aber hat noch wie über um zum zur",
+    "it": "il lo la gli le di del della dei che in e un una per con si su al non più ma come sono è"
+    " anche nel alla da dal questo ha o",
+    "nl": "de het een van en in op te dat die is voor met niet aan zijn er om ook als bij naar uit door"
+    " over maar wat nog wel geen ik je",
+    "id": "yang dan di ke dari untuk dengan ini itu pada tidak akan adalah juga dalam sudah ada bisa"
+    " kita atau saya",
     "tr": "ve bir bu için ile da de çok daha gibi ama olan olarak ne mi kadar en sonra var yok",
 }
 _BY_WORD: dict[str, tuple[str, ...]] = {}
@@ -61,7 +63,9 @@ class FunctionWordDetector:
             for language in _BY_WORD.get(word, ()):
                 scores[language] += 1
         hinted = _primary(hint)
-        best = max(scores, key=lambda language: (scores[language], language == hinted, language == self._default))
+        best = max(
+            scores, key=lambda language: (scores[language], language == hinted, language == self._default)
+        )
         needed = 1 if best == hinted else _ENOUGH
         return best if scores[best] >= needed and scores[best] > scores["en"] else self._default
 

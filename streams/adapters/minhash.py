@@ -6,7 +6,7 @@ import re
 import zlib
 
 import numpy as np
-from datasketch import MinHash  # type: ignore[import-untyped]
+from datasketch import MinHash
 
 from streams.domain.story import PERMUTATIONS
 from streams.domain.text import han_share, signature_text
@@ -24,9 +24,9 @@ _WORDS = re.compile(r"[^\W_]+(?:['.\-&][^\W_]+)*")
 class DatasketchSigner:
     """Signs documents: 64 rows of 32 bits, little-endian, 256 bytes; empty for a text without a word.
 
-    Shingles are five characters for text that is mostly Chinese (without spaces and punctuation), three words
-    otherwise; a text shorter than that is one shingle. They are hashed with CRC-32: Python's own `hash` differs
-    from process to process, and datasketch mixes the bits before it permutes them.
+    Shingles are five characters for text that is mostly Chinese (without spaces and punctuation), three
+    words otherwise; a text shorter than that is one shingle. They are hashed with CRC-32: Python's own
+    `hash` differs from process to process, and datasketch mixes the bits before it permutes them.
     """
 
     def __init__(self) -> None:

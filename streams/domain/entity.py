@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from datetime import date
 
 MARKET: Final = "MARKET"
 """Entity id of the mention without a company, which every document has."""
@@ -63,7 +65,7 @@ class Entity:
     kind: EntityKind
     symbol: str
     exchange: str
-    """MIC of the primary listing; `US` where the source does not say which American exchange; empty = unlisted."""
+    """MIC of the primary listing; `US` where the source does not say which exchange; empty = unlisted."""
     name: str
     sector: str
     country: str

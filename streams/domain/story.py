@@ -1,26 +1,32 @@
 """Stories: which documents are copies of which (leader clustering over the last 24 hours).
 
-Documents are taken in (event_time, id) order. One that resembles an earlier leader joins its story, any other leads
-a story of its own. Leaders never change, so what is decided when a pane closes stays decided.
+Documents are taken in (event_time, id) order. One that resembles an earlier leader joins its story, any
+other leads a story of its own. Leaders never change, so what is decided when a pane closes stays decided.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 PERMUTATIONS = 64
 SIGNATURE_BYTES = PERMUTATIONS * 4
 JOIN_SIMILARITY = 0.6
 STORY_SPAN = timedelta(hours=24)
 _BANDS, _ROWS = 21, 3
-"""63 of 64 rows: a pair at 0.6 shares a band with probability 1 - (1 - 0.6³)²¹ = 0.994 (Leskovec et al., ch. 3)."""
+"""63 of 64 rows: a pair at 0.6 shares a band with probability 1 - (1 - 0.6³)²¹ = 0.994.
+
+Leskovec, Rajaraman, Ullman: Mining of Massive Datasets, ch. 3.4.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,9 @@ class LeaderIndex:
             if value >= JOIN_SIMILARITY and value > best_similarity:
                 best, best_similarity = leader, value
         if best is not None:
-            return Assignment(document.document_id, best.story_id, is_leader=False, similarity=best_similarity)
+            return Assignment(
+                document.document_id, best.story_id, is_leader=False, similarity=best_similarity
+            )
         leader = Leader(story_id(document.document_id), document.event_time, document.signature)
         self.add(leader)
         return Assignment(document.document_id, leader.story_id, is_leader=True, similarity=1.0)

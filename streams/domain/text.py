@@ -16,9 +16,11 @@ _UNESCAPE_PASSES = 4
 _SIGNATURE_CHARACTERS = 4000
 """A copy repeats the beginning; comparing more than this only costs time on a megabyte of text."""
 
-URL_PATTERN = re.compile(r"(?:https?://|www\.|\bpic\.twitter\.com/)[^\s\u2e80-\u9fff\u3000-\u303f()<>\"]*", re.IGNORECASE)
+URL_PATTERN = re.compile(
+    r"(?:https?://|www\.|\bpic\.twitter\.com/)[^\s\u2e80-\u9fff\u3000-\u303f()<>\"]*", re.IGNORECASE
+)
 _TRUNCATED_URL = re.compile(r"\bhttps?:?/?/?\s*(?:…|\.\.\.|$)", re.IGNORECASE)
-# Cc, Cf and Cs: controls, zero-width and bidirectional marks, lone surrogates. Whitespace is kept for collapsing.
+# Cc, Cf and Cs: controls, zero-width and bidirectional marks, lone surrogates; whitespace is kept.
 _INVISIBLE = re.compile(
     r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
     r"\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
@@ -94,7 +96,9 @@ def is_han(character: str) -> bool:
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _HANGUL = re.compile(r"[\uac00-\ud7af\u1100-\u11ff]")
-_OTHER_SCRIPT = re.compile(r"[\u0370-\u03ff\u0400-\u04ff\u0530-\u05ff\u0600-\u06ff\u0900-\u0dff\u0e00-\u0e7f]")
+_OTHER_SCRIPT = re.compile(
+    r"[\u0370-\u03ff\u0400-\u04ff\u0530-\u05ff\u0600-\u06ff\u0900-\u0dff\u0e00-\u0e7f]"
+)
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 _ZH_SHARE = 0.15
 """A Chinese flash full of English names still has this share of ideographs among its letters."""
@@ -108,7 +112,7 @@ def han_share(text: str) -> float:
 
 
 def language_by_script(text: str) -> str | None:
-    """`zh`, `ja`, `ko` or `other` where the script alone decides; None for Latin script and for no letters."""
+    """`zh`, `ja`, `ko` or `other` where the script alone decides; None for Latin script or no letters."""
     if text.isascii():
         return None
     sample = text[:2000]

@@ -1,15 +1,15 @@
 """Build the shipped tables: `python -m streams.gazetteer.build --source DIR`.
 
-DIR holds constituents.csv, all_code.csv, a_share_names.csv and entity_list_comprehensive.csv. The result depends on
-those four files and on `curated/` alone, byte for byte.
+DIR holds constituents.csv, all_code.csv, a_share_names.csv and entity_list_comprehensive.csv. The result
+depends on those four files and on `curated/` alone, byte for byte.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streams.domain.entity import Alias, AliasKind
 from streams.gazetteer.curated import add_curated
@@ -23,6 +23,9 @@ from streams.gazetteer.sources import (
     ordinary_words,
 )
 from streams.gazetteer.table import ALIAS_COLUMNS, ENTITY_COLUMNS, alias_row, entity_row, write_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CURATED = Path(__file__).parent / "curated"
 DATA = Path(__file__).parent / "data"
@@ -42,7 +45,10 @@ def build(source: Path, curated: Path = CURATED) -> Catalogue:
 
 
 def settle_claims(catalogue: Catalogue) -> Iterable[Alias]:
-    """Each alias for one company at a time: curated and listed before unlisted, America, China, India in this order."""
+    """Each alias for one company at a time.
+
+    A current name beats a former one; then America, China, the rest; then the listed company.
+    """
     unique = dict.fromkeys(catalogue.aliases)
     ranked = sorted(unique, key=lambda alias: _rank(catalogue, alias))
     kept: dict[str, list[Alias]] = {}
@@ -56,13 +62,20 @@ def settle_claims(catalogue: Catalogue) -> Iterable[Alias]:
 
 def _may_coexist(alias: Alias, rival: Alias) -> bool:
     """One company may own a word both as a name and as a ticker (IBM)."""
-    return alias.entity_id == rival.entity_id and (alias.kind is AliasKind.TICKER) != (rival.kind is AliasKind.TICKER)
+    return alias.entity_id == rival.entity_id and (alias.kind is AliasKind.TICKER) != (
+        rival.kind is AliasKind.TICKER
+    )
 
 
 def _rank(catalogue: Catalogue, alias: Alias) -> tuple[int, int, int, str]:
     country = {"us": 0, "cn": 1, "hk": 1}.get(alias.entity_id.split(".")[0], 2)
     current = alias.kind in {AliasKind.NAME, AliasKind.TICKER, AliasKind.CODE}
-    return (0 if current else 1, country, 0 if catalogue.entities[alias.entity_id].listed else 1, alias.entity_id)
+    return (
+        0 if current else 1,
+        country,
+        0 if catalogue.entities[alias.entity_id].listed else 1,
+        alias.entity_id,
+    )
 
 
 def _order(alias: Alias) -> tuple[str, str, str, str]:
@@ -85,7 +98,9 @@ def write(catalogue: Catalogue, curated: Path, target: Path) -> None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--source", type=Path, required=True)
     parser.add_argument("--target", type=Path, default=DATA)
     options = parser.parse_args()

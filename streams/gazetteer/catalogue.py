@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from streams.domain.entity import Alias, Entity
 from streams.errors import Misconfigured
 from streams.gazetteer.table import read_aliases, read_entities, read_rows
+
+if TYPE_CHECKING:
+    from streams.domain.entity import Alias, Entity
 
 DATA: Final = Path(__file__).parent / "data"
 FILES: Final = ("entities.csv", "aliases.csv", "blocked.csv")

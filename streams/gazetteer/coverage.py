@@ -1,8 +1,9 @@
 """How many documents of a file name an entity: `python -m streams.gazetteer.coverage FILE…`.
 
-FILE is JSONL, gzipped or not, with `id`, `text` or `title`/`content`, `ts` (epoch seconds) or `datetime`, and hints
-in `ticker`/`cashtags`/`tickers` or `stocks`. Rows that repeat an id are one document with all their hints.
+FILE is JSONL, gzipped or not, with `id`, `text` or `title`/`content`, `ts` (epoch seconds) or `datetime`, and
+hints in `ticker`, `tickers` or `stocks`. Rows that repeat an id are one document with all their hints.
 """
+# ruff: noqa: T201 - a command prints
 
 from __future__ import annotations
 
@@ -47,8 +48,14 @@ def read(path: Path) -> list[Row]:
 
 def _row(record: dict[str, Any]) -> Row:
     stamp = record.get("ts")
-    at = datetime.fromtimestamp(stamp, UTC) if stamp is not None else datetime.fromisoformat(record["datetime"])
-    return Row(normalise(record.get("title") or ""), normalise(record.get("text") or record.get("content") or ""), at)
+    at = (
+        datetime.fromtimestamp(stamp, UTC)
+        if stamp is not None
+        else datetime.fromisoformat(record["datetime"])
+    )
+    return Row(
+        normalise(record.get("title") or ""), normalise(record.get("text") or record.get("content") or ""), at
+    )
 
 
 def _hints(record: dict[str, Any]) -> list[str]:
@@ -67,7 +74,8 @@ def report(path: Path, matcher: AhoCorasickMatcher, samples: int) -> None:
     hint_only = sum(bool(mentions) for mentions in found) - text
     methods = Counter(mention.method.value for mentions in found for mention in mentions)
     print(f"{path.name}: {len(rows)} documents, {len(rows) / elapsed:,.0f}/s")
-    print(f"  with an entity {_share(text + hint_only, rows)}: in the text {_share(text, rows)}, by hint only {_share(hint_only, rows)}")
+    print(f"  with an entity {_share(text + hint_only, rows)}")
+    print(f"  named in the text {_share(text, rows)}, by hint only {_share(hint_only, rows)}")
     print(f"  mentions {sum(methods.values())} = {dict(methods.most_common())}")
     _print_samples(rows, found, samples)
 
@@ -86,7 +94,9 @@ def _share(count: int, rows: list[Row]) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--samples", type=int, default=0)
     options = parser.parse_args()

@@ -8,15 +8,17 @@ One row a company. `names` are separated by `|`; a name may end in `~` (ambiguou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from streams.domain.entity import Alias, AliasKind, Entity, EntityKind
-from streams.gazetteer.names import language_of
+from streams.gazetteer.names import language_of, western_names
 from streams.gazetteer.sources import Catalogue, ticker
 from streams.gazetteer.table import read_rows, validity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 _ITEM: Final = re.compile(r"^(?P<text>.*?)(?P<marks>[~=+]*)(?:@(?P<since>[\d-]*):(?P<until>[\d-]*))?$")
 
@@ -40,13 +42,15 @@ def _absorb(catalogue: Catalogue, entity_id: str, absorbed: str) -> None:
     """A second share class is the same company."""
     catalogue.entities.pop(absorbed, None)
     catalogue.aliases = [
-        replace(alias, entity_id=entity_id) if alias.entity_id == absorbed else alias for alias in catalogue.aliases
+        replace(alias, entity_id=entity_id) if alias.entity_id == absorbed else alias
+        for alias in catalogue.aliases
     ]
 
 
 def _entity(row: dict[str, str], known: Entity | None) -> Entity:
     if known is not None:
-        return replace(known, name=row["name"] or known.name)
+        # A Chinese company keeps the name that Chinese texts, and the model reading them, know it by.
+        return known if language_of(known.name) == "zh" else replace(known, name=row["name"] or known.name)
     kind = EntityKind(row["kind"])
     return Entity(
         row["entity_id"],
@@ -66,6 +70,9 @@ def _all_expired(symbols: str) -> bool:
 
 
 def _names(row: dict[str, str]) -> Iterator[Alias]:
+    for name in western_names(row["name"])[:1]:
+        if " " in name:
+            yield Alias(row["entity_id"], name, "en", AliasKind.NAME)
     for item in filter(None, row["names"].split("|")):
         text, marks, span = _parse(item)
         yield Alias(

@@ -1,14 +1,14 @@
 """Finding entities in a document with an Aho-Corasick automaton over all their names.
 
-Of overlapping names the one that starts first wins, and of those the longest; Latin names end at word boundaries,
-Chinese ones need none. Ambiguous names count only when something else speaks for the same entity.
+Of overlapping names the one that starts first wins, and of those the longest; Latin names end at word
+boundaries, Chinese ones need none. Ambiguous names count only when something else speaks for the same entity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
-from typing import Final, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import ahocorasick
 
@@ -16,9 +16,13 @@ from streams.domain.entity import Alias, AliasKind, EntityMention, MatchMethod
 from streams.domain.relevance import AUTHOR_CEILING, HINT_RELEVANCE, Placement, relevance
 from streams.domain.text import blank_urls
 from streams.gazetteer.authors import speaks_as_author
-from streams.gazetteer.catalogue import Gazetteer
 from streams.gazetteer.names import fold, straight
 from streams.gazetteer.symbols import Found, SymbolTable, refuted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from streams.gazetteer.catalogue import Gazetteer
 
 _CJK_STARTS: Final = "\u2e80"
 _CAPITALS_FROM: Final = 5
@@ -53,14 +57,17 @@ class AhoCorasickMatcher:
         self._automaton = _automaton(gazetteer)
 
     def find(self, title: str, body: str, hints: Sequence[str], at: datetime) -> tuple[EntityMention, ...]:
-        """The document's entities by (first offset, id), as their names and symbols stood at the event time `at`.
+        """Entities by (first offset, id), as names and symbols stood at the event time `at`.
 
-        `title` and `body` are normalised text. A hint counts when it resolves and the text does not refute it.
+        `title` and `body` are normalised text. A hint counts when it resolves and the text does not
+        refute it.
         """
         day = at.astimezone(UTC).date()
         text = _Text(f"{title}\n{body}" if title and body else title or body, len(title))
         found = self._evidence(blank_urls(text.shown), day)
-        hinted = {owner: hint for hint in reversed(hints) if (owner := self._symbols.hint(hint, day)) is not None}
+        hinted = {
+            owner: hint for hint in reversed(hints) if (owner := self._symbols.hint(hint, day)) is not None
+        }
         settled = _settle(found, hinted)
         total = sum(map(len, settled.values()))
         mentions = [self._mention(entity_id, spans, text, total) for entity_id, spans in settled.items()]
@@ -101,7 +108,8 @@ class AhoCorasickMatcher:
             length=len(text.shown),
         )
         score = relevance(place)
-        if all(speaks_as_author(text.shown, found.start, found.end) for found in spans):
+        authored = sum(speaks_as_author(text.shown, found.start, found.end) for found in spans)
+        if 2 * authored > len(spans):
             score = min(score, AUTHOR_CEILING)
         return EntityMention(
             entity_id=entity_id,
@@ -134,7 +142,9 @@ def _automaton(gazetteer: Gazetteer) -> ahocorasick.Automaton:
     automaton = ahocorasick.Automaton()
     for name, aliases in by_name.items():
         # An unambiguous reading first: a name before the ticker that is spelled the same.
-        ordered = tuple(sorted(aliases, key=lambda alias: (alias.ambiguous, alias.case_sensitive, alias.kind)))
+        ordered = tuple(
+            sorted(aliases, key=lambda alias: (alias.ambiguous, alias.case_sensitive, alias.kind))
+        )
         automaton.add_word(name, _Entry(len(name), _is_word(name[0]), _is_word(name[-1]), ordered))
     for phrase in gazetteer.blocked:
         name = fold(phrase)
@@ -151,6 +161,8 @@ def _bounded(text: str, start: int, end: int, entry: _Entry) -> bool:
     before = text[start - 1] if start else " "
     if entry.word_start and (_is_word(before) or before in "$@"):
         return False  # part of a word, a cashtag (settled elsewhere), or an account's handle
+    if before in ".," and text[start].isdigit():
+        return False  # `9.3M` is an amount
     return not (entry.word_end and end < len(text) and _is_word(text[end]))
 
 
@@ -175,23 +187,29 @@ def _longest(candidates: list[tuple[int, int, Alias | None]]) -> list[Found]:
 
 
 def _settle(found: Iterable[Found], hinted: Iterable[str]) -> dict[str, list[Found]]:
-    """Evidence by entity: ambiguous pieces need a sure one or a hint, a code after its name is no second mention."""
+    """Evidence by entity: ambiguous pieces need a sure one or a hint; a code after its name counts once."""
     by_entity: dict[str, list[Found]] = {}
     for piece in sorted(found):
         by_entity.setdefault(piece.entity_id, []).append(piece)
     sure = set(hinted)
     for entity_id, pieces in by_entity.items():
-        if any(not piece.ambiguous for piece in pieces) or any(_follows(a, b) for a, b in zip(pieces, pieces[1:], strict=False)):
+        if any(not piece.ambiguous for piece in pieces) or any(_follows(a, b) for a, b in pairwise(pieces)):
             sure.add(entity_id)
-    return {entity_id: _without_labels(pieces) for entity_id, pieces in by_entity.items() if entity_id in sure}
+    return {
+        entity_id: _without_labels(pieces) for entity_id, pieces in by_entity.items() if entity_id in sure
+    }
 
 
 def _follows(name: Found, code: Found) -> bool:
     """A code right behind the name: `贵州茅台(600519)`, `Apple (NASDAQ: AAPL)`."""
-    return code.method is MatchMethod.CODE and name.method is MatchMethod.NAME and code.start - name.end <= _CODE_GAP
+    return (
+        code.method is MatchMethod.CODE
+        and name.method is MatchMethod.NAME
+        and code.start - name.end <= _CODE_GAP
+    )
 
 
 def _without_labels(pieces: list[Found]) -> list[Found]:
     kept = [pieces[0]]
-    kept.extend(piece for before, piece in zip(pieces, pieces[1:], strict=False) if not _follows(before, piece))
+    kept.extend(piece for before, piece in pairwise(pieces) if not _follows(before, piece))
     return kept

@@ -7,7 +7,8 @@ import unicodedata
 from typing import Final
 
 _LEGAL: Final = re.compile(
-    r",?\s+(?:Inc\.?|Incorporated|Corporation|Corp\.?|Company|plc|PLC|Ltd\.?|Limited|& Co\.?|Co\.?|N\.V\.|S\.A\.|Holdings|Group)$"
+    r",?\s+(?:Inc\.?|Incorporated|Corporation|Corp\.?|Company|plc|PLC|Ltd\.?|Limited|& Co\.?|Co\.?"
+    r"|N\.V\.|S\.A\.|Holdings|Group)$"
 )
 _BRACKETS: Final = re.compile(r"\s*\([^()]*\)")
 _BOARD_PREFIX: Final = re.compile(r"^(?:XD|XR|DR|N|C)(?=[\u4e00-\u9fff])")
@@ -17,7 +18,9 @@ _HAN: Final = re.compile(r"[\u4e00-\u9fff]")
 MINIMUM_HAN: Final = 3
 """A stripped Chinese name shorter than this is an ordinary word more often than a company (国华, 天海)."""
 
-_FOLDED: Final = str.maketrans({"\u2019": "'", "\u2018": "'", "\u2013": "-", "\u2010": "-", "\u2011": "-", "\u30fb": "·"})
+_FOLDED: Final = str.maketrans(
+    {"\u2019": "'", "\u2018": "'", "\u2013": "-", "\u2010": "-", "\u2011": "-", "\u30fb": "·"}
+)
 
 
 def fold(text: str) -> str:

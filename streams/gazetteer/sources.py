@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from streams.domain.entity import Alias, AliasKind, Entity, EntityKind
 from streams.gazetteer.names import a_share_exchange, a_share_names, western_names
 from streams.gazetteer.table import read_rows
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
 SHORTEST_BARE_TICKER: Final = 4
 """Shorter tickers without a `$` are words and abbreviations more often than companies."""
 
-_INDIAN_GROUPS: Final = ("SPACE", "SECTOR", "SPC", "COS", "SEC", "CAPS", "STOCKS", "BND", "BONDS", "MKT", "EXCHNG")
+_INDIAN_GROUPS: Final = (
+    "SPACE",
+    "SECTOR",
+    "SPC",
+    "COS",
+    "SEC",
+    "CAPS",
+    "STOCKS",
+    "BND",
+    "BONDS",
+    "MKT",
+    "EXCHNG",
+)
 _INDIAN_COMPANY_MARKS: Final = (" Ltd", " Limited", " Bank", " ltd")
 _INDIAN_COMPANIES: Final = frozenset({"DCMSHRIRAM", "GICRE", "PGHH", "SKFINDIA"})
-_INDIAN_NOT_COMPANIES: Final = frozenset({"BANK", "BANKNIFTY", "INDIASEC", "PSUBANKS", "PRIVATEBANKS", "MIDCAPBANK", "INVESTMENT"})
-_INDIAN_SHORT: Final = frozenset(
-    {
-        "DLF", "HUL", "TCS", "ITC", "RIL", "SBI", "PNB", "L&T", "M&M", "SRF", "MRF", "JSW", "TVS", "PVR", "LIC",
-        "BPCL", "BHEL", "ONGC", "NTPC", "HDFC", "GAIL", "HPCL", "NMDC", "NHPC", "IDFC", "IDBI", "IIFL", "DHFL",
-        "HDIL", "JSPL", "RCOM", "BEML", "CESC", "NDTV", "MTNL", "MMTC", "NBCC", "NIIT", "MRPL", "GMDC", "GSFC",
-        "GCPL", "HFCL", "ICRA", "IFCI", "INFY", "KPIT", "KRBL", "MOIL", "SBIN", "SJVN", "ZEEL", "NALCO",
-    }
-)  # fmt: skip
+_INDIAN_NOT_COMPANIES: Final = frozenset(
+    {"BANK", "BANKNIFTY", "INDIASEC", "PSUBANKS", "PRIVATEBANKS", "MIDCAPBANK", "INVESTMENT"}
+)
+_INDIAN_ABBREVIATIONS: Final = (
+    "DLF HUL TCS ITC RIL SBI PNB L&T M&M SRF MRF JSW TVS PVR LIC BPCL BHEL ONGC NTPC HDFC GAIL"
+    " HPCL NMDC NHPC IDFC IDBI IIFL DHFL HDIL JSPL RCOM BEML CESC NDTV MTNL MMTC NBCC NIIT MRPL"
+    " GMDC GSFC GCPL HFCL ICRA IFCI INFY KPIT KRBL MOIL SBIN SJVN ZEEL NALCO"
+)
+_INDIAN_SHORT: Final = frozenset(_INDIAN_ABBREVIATIONS.split())
 
 
 @dataclass(slots=True)
@@ -44,7 +58,14 @@ def american(source: Path, ordinary: frozenset[str]) -> Catalogue:
         entity_id = "us." + symbol.lower().replace(".", "-")
         names = western_names(row["Security"])
         found.entities[entity_id] = Entity(
-            entity_id, EntityKind.COMPANY, symbol, "US", names[0], row["GICS Sector"].strip(), "US", listed=True
+            entity_id,
+            EntityKind.COMPANY,
+            symbol,
+            "US",
+            names[0],
+            row["GICS Sector"].strip(),
+            "US",
+            listed=True,
         )
         found.aliases.append(ticker(entity_id, symbol, ordinary))
         found.aliases.extend(_western_alias(entity_id, name, ordinary) for name in names)
@@ -64,7 +85,20 @@ def chinese(source: Path, ordinary: frozenset[str]) -> Catalogue:
     found = Catalogue()
     for code, spelled in sorted(names.items()):
         _add_a_share(found, code, spelled, ordinary, listed=code in listed)
-    return found
+    return _recoded(found)
+
+
+def _recoded(catalogue: Catalogue) -> Catalogue:
+    """Beijing gave its companies codes 920xxx in 2024-25; the old 4xxxxx or 8xxxxx is the same company's."""
+    recent = {e.name: e.entity_id for e in catalogue.entities.values() if e.symbol.startswith("920")}
+    successor = {
+        e.entity_id: recent[e.name]
+        for e in catalogue.entities.values()
+        if e.exchange == "BJSE" and not e.symbol.startswith("92") and e.name in recent
+    }
+    entities = {key: entity for key, entity in catalogue.entities.items() if key not in successor}
+    aliases = [replace(a, entity_id=successor.get(a.entity_id, a.entity_id)) for a in catalogue.aliases]
+    return Catalogue(entities, list(dict.fromkeys(aliases)))
 
 
 def _add_a_share(
@@ -75,23 +109,32 @@ def _add_a_share(
     if not cleaned:
         cleaned = [spelled[0]]
     exchange = a_share_exchange(code)
-    found.entities[entity_id] = Entity(entity_id, EntityKind.COMPANY, code, exchange, cleaned[0], "", "CN", listed)
+    found.entities[entity_id] = Entity(
+        entity_id, EntityKind.COMPANY, code, exchange, cleaned[0], "", "CN", listed
+    )
     found.aliases.append(Alias(entity_id, f"{exchange}:{code}", "zh", AliasKind.CODE))
     for position, name in enumerate(cleaned):
         kind = AliasKind.NAME if position == 0 else AliasKind.SHORT
-        found.aliases.append(Alias(entity_id, name, "zh", kind, ambiguous=name in ordinary or len(name) < len("万科")))
+        found.aliases.append(
+            Alias(entity_id, name, "zh", kind, ambiguous=name in ordinary or len(name) < len("万科"))
+        )
 
 
 def indian(source: Path, ordinary: frozenset[str]) -> Catalogue:
     """Companies of the Indian list; its sectors, commodities and indices are left out."""
     found = Catalogue()
     for row in read_rows(source / "entity_list_comprehensive.csv"):
-        symbol, names = row["Symbol"].strip(), [name.strip() for name in row["Entity"].split(",") if name.strip()]
+        symbol, names = (
+            row["Symbol"].strip(),
+            [name.strip() for name in row["Entity"].split(",") if name.strip()],
+        )
         if not _is_indian_company(symbol, names):
             continue
         entity_id = "in." + symbol.lower().replace("&", "-and-")
         full = max((name for name in names if name != symbol), key=len, default=symbol)
-        found.entities[entity_id] = Entity(entity_id, EntityKind.COMPANY, symbol, "XNSE", full, "", "IN", listed=True)
+        found.entities[entity_id] = Entity(
+            entity_id, EntityKind.COMPANY, symbol, "XNSE", full, "", "IN", listed=True
+        )
         spelled = dict.fromkeys(variant for name in names for variant in western_names(name))
         found.aliases.extend(_indian_alias(entity_id, name, ordinary) for name in spelled)
     return found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from datetime import date
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from streams.domain.entity import Alias, AliasKind, MatchMethod
 from streams.gazetteer.names import a_share_exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import date
 
 
 class Found(NamedTuple):
@@ -22,7 +24,9 @@ class Found(NamedTuple):
 
 
 _CASHTAG: Final = re.compile(r"(?<![A-Za-z0-9_$&])\$([A-Za-z]{1,6}(?:[.\-][A-Za-z])?)(?![A-Za-z0-9_$])")
-_EXCHANGE_TICKER: Final = re.compile(r"\b(?:NYSE|NASDAQ|AMEX)\s*:\s*([A-Z]{1,5}(?:\.[A-Z])?)\b", re.IGNORECASE)
+_EXCHANGE_TICKER: Final = re.compile(
+    r"\b(?:NYSE|NASDAQ|AMEX)\s*:\s*([A-Z]{1,5}(?:\.[A-Z])?)\b", re.IGNORECASE
+)
 _SUFFIXED_TICKER: Final = re.compile(r"(?<![A-Za-z0-9.])([A-Z]{1,5})\.(?:US|OQ|O|N)(?![A-Za-z0-9.])")
 _CODE: Final = re.compile(
     r"(?<![A-Za-z0-9.])(?:(?P<before>SH|SZ|BJ|HK)[.:]?)?(?P<digits>\d{3,6})(?:\.(?P<after>SH|SZ|SS|BJ|HK))?"
@@ -57,7 +61,7 @@ class SymbolTable:
         return _owner(self._codes.get(f"{mic}:{digits}", ()), day)
 
     def hint(self, hint: str, day: date) -> str | None:
-        """Whom a source's ticker hint means: `AAPL`, `$AAPL`, `AAPL.US`, `sh600519`, `600519.SH`, `00700`, `HK0700`."""
+        """Whom a source's hint means: `AAPL`, `$AAPL`, `AAPL.US`, `sh600519`, `600519.SH`, `00700`."""
         symbol = hint.strip().lstrip("$#").upper()
         match = _CODE.fullmatch(symbol)
         if match is None:
@@ -70,7 +74,7 @@ class SymbolTable:
         return self.code(mic, match["digits"], day) if mic else None
 
     def find(self, text: str, day: date) -> Iterator[Found]:
-        """Cashtags, exchange-qualified tickers and codes of the text; bare codes are ambiguous unless announced."""
+        """Cashtags, exchange-qualified tickers and codes; bare codes are ambiguous unless announced."""
         if "$" in text:
             yield from self._cashtags(text, day)
         for pattern in (_EXCHANGE_TICKER, _SUFFIXED_TICKER):
@@ -110,7 +114,7 @@ def refuted(hint: str, text: str) -> bool:
     """Whether the text shows why the source gave the hint, and that it means nothing (`U$D`, `MODE$T`)."""
     symbol = re.escape(hint.strip().lstrip("$").upper())
     upper = text.upper()
-    glued = re.search(rf"\w\${symbol}(?![A-Z0-9])|\${symbol}[\w$]", upper)
+    glued = re.search(rf"[\w$]\${symbol}(?![A-Z0-9])|\${symbol}[\w$]", upper)
     return glued is not None and re.search(rf"(?<![\w$])\${symbol}(?![\w$])", upper) is None
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
 from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streams.domain.entity import ALWAYS, Alias, AliasKind, Entity, EntityKind, Validity
 from streams.errors import Misconfigured
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
 ENTITY_COLUMNS = (
-    "entity_id", "kind", "symbol", "exchange", "name", "sector", "country", "listed", "valid_from", "valid_to",
+    "entity_id", "kind", "symbol", "exchange", "name", "sector", "country", "listed",
+    "valid_from", "valid_to",
 )  # fmt: skip
 ALIAS_COLUMNS = (
     "entity_id", "alias", "language", "kind", "case_sensitive", "ambiguous", "valid_from", "valid_to",
@@ -39,8 +43,8 @@ def write_rows(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]])
 def entity_row(entity: Entity) -> tuple[str, ...]:
     """In the order of `ENTITY_COLUMNS`."""
     return (
-        entity.entity_id, entity.kind, entity.symbol, entity.exchange, entity.name, entity.sector, entity.country,
-        _flag(entity.listed), *_dates(entity.validity),
+        entity.entity_id, entity.kind, entity.symbol, entity.exchange, entity.name, entity.sector,
+        entity.country, _flag(entity.listed), *_dates(entity.validity),
     )  # fmt: skip
 
 
@@ -90,7 +94,9 @@ def validity(since: str, until: str) -> Validity:
     """From ISO dates; an empty string is unbounded."""
     if not since and not until:
         return ALWAYS
-    return Validity(date.fromisoformat(since) if since else None, date.fromisoformat(until) if until else None)
+    return Validity(
+        date.fromisoformat(since) if since else None, date.fromisoformat(until) if until else None
+    )
 
 
 def _flag(value: bool) -> str:  # noqa: FBT001 - a cell of a table
