@@ -49,7 +49,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder with the labelled files (sentiment_en/, topic_zh/, …).")],
     backbone: Annotated[Path, typer.Option(help="Model folder to start from, Hugging Face layout.")],
     out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 3,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 2,
     exclude: Annotated[list[str] | None, typer.Option(help="Training file to leave out; repeatable.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")] = False,
     seed: Annotated[int, typer.Option(help="Of order, dropout and hidden targets.")] = 17,

@@ -25,7 +25,7 @@ class Recipe:
     """Everything that determines a training run, the files' content aside."""
 
     task: str
-    epochs: int = 3
+    epochs: int = 2
     batch: int = 32
     learning_rate: float = 5e-5
     head_factor: float = 10.0

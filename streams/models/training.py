@@ -63,9 +63,12 @@ class _Run:
         self.recipe, self.backbone, self.out, self.labels = recipe, backbone, out, LABELS[recipe.task]
         self.model = network.build(backbone, len(self.labels))
         self.tokenizer = _tokenizer(backbone, recipe.max_tokens)
-        body, head = self.model.encoder.parameters(), self.model.head.parameters()
+        # most of the 36,872 rows are hardly met here: frozen, they keep what pre-training knew
+        self.model.encoder.embeddings.word_embeddings.weight.requires_grad = False
+        body = [p for p in self.model.encoder.parameters() if p.requires_grad]
+        head = self.model.head.parameters()
         groups = [
-            {"params": list(body), "lr": recipe.learning_rate},
+            {"params": body, "lr": recipe.learning_rate},
             {"params": list(head), "lr": recipe.learning_rate * recipe.head_factor},
         ]
         self.optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
