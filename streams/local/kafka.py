@@ -48,6 +48,9 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
+# After a kill -9 the node waits for its own former session to expire before it may register again.
+broker.session.timeout.ms=4000
+broker.heartbeat.interval.ms=500
 # Nobody else will join the first rebalance.
 group.initial.rebalance.delay.ms=0
 # Records carry their event time, years ago or ahead, and are never deleted for it.
