@@ -17,6 +17,7 @@ from streams.scenario.tides import DAY, HOUR, SPAN_SECONDS
 from streams.scenario.writing import Decks, Memory, Text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from random import Random
 
     from streams.scenario.ordinary import Newsroom
@@ -26,6 +27,8 @@ CALM = 3 * DAY  # no plant before: detectors need a baseline
 APART = 12 * HOUR
 BEFORE_END = 6 * HOUR  # so that episodes can resolve
 MARKET_STORYLINES = ("energy_oil", "fed_central_banks", "macro")
+GENERAL_SHARE = 0.6  # of the articles add a sentence that is not about the storyline
+MARKET_ENGLISH = 0.6  # of a topic surge
 ABROAD_SHARE = 0.25  # of a company's surge appears in the other language
 
 
@@ -145,17 +148,24 @@ class _Pen:
         table = phrases.storyline(language, self._plan.storyline)
         filler = Filler(self._rng, self._plan.company, language, channel)
         if channel == "social":
-            return Text("", filler.fill(self._card(language, "social", table["social"])))
+            _, tails = phrases.trimmings(language, self._plan.label)
+            post = filler.fill(self._card(language, "social", table["social"]))
+            return Text("", f"{post}{'.' * (language == 'en')}{filler.fill(self._rng.choice(tails))}")
         lead = filler.fill(self._card(language, "lead", table["lead"]))
-        return Text(lead, filler.fill(self._card(language, "detail", table["detail"])))
+        about = "market" if self._plan.company is None else "company"
+        general = phrases.details(language, about, self._plan.label)
+        body = filler.fill(self._card(language, "detail", table["detail"]))
+        if self._rng.random() < GENERAL_SHARE:
+            body += (" " if language == "en" else "") + filler.fill(self._card(language, "general", general))
+        return Text(lead, body)
 
-    def _card(self, language: Language, part: str, templates: list[str]) -> str:
+    def _card(self, language: Language, part: str, templates: Sequence[str]) -> str:
         return self._decks.deal((language, part), templates)
 
 
 def _language(rng: Random, plan: Plan) -> Language:
     if plan.company is None:
-        return rng.choice(("en", "zh"))
+        return "en" if rng.random() < MARKET_ENGLISH else "zh"
     abroad = rng.random() < ABROAD_SHARE
     return "zh" if abroad == (plan.company.home == "en") else "en"
 
