@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streams.wire.topics import Topic
 
 app = typer.Typer(
-    help="Put recorded documents into Kafka.\n\nExample: sentiwatch ingest file a.jsonl.gz --topic news.raw.v1",
+    help="Put recorded documents into Kafka.\n\nExample: sentiwatch ingest file a.jsonl --topic news.raw.v1",
     no_args_is_help=True,
 )
 

@@ -39,7 +39,7 @@ def create(as_json: Json = False) -> None:
     for topic in TOPICS:
         partitions = topic.partition_count(settings)
         typer.echo(
-            f"{topic.name:16} {'created' if topic.name in made else 'exists '}  {partitions} partitions"
+            f"{topic.name:16} {'created' if topic.name in made else 'exists '}  partitions: {partitions}"
         )
 
 
@@ -85,7 +85,7 @@ def _row(topic: Topic, state: TopicState | None, settings: KafkaSettings) -> dic
 def _line(row: dict[str, object]) -> str:
     if not row["exists"]:
         return f"{row['name']:16} missing: `sentiwatch topics create`"
-    line = f"{row['name']:16} {row['direction']:6} {row['partitions']} partitions × {row['replication']}"
+    line = f"{row['name']:16} {row['direction']:6} partitions: {row['partitions']} × {row['replication']}"
     if not row["ok"]:
         line += f" (expected {row['expected_partitions']})"
     if differs := row["config_differences"]:

@@ -25,7 +25,7 @@ class FieldMapping:
     """Which field of a row becomes which of a document; ``source``, when set, is every row's.
 
     Values that mean the same in another type are converted: numbers as ids, numeric text as times, one ticker
-    or a list of them, what CSV can only write as text. Blank text counts as absent.
+    or a list of objects with a code, what CSV can only write as text. Blank text counts as absent.
     """
 
     fields: Mapping[str, str]
@@ -99,7 +99,18 @@ def _as_flag(value: Any) -> Any:
 
 
 def _as_list(value: Any) -> Any:
-    return [part for part in _BETWEEN_TICKERS.split(value) if part] if isinstance(value, str) else value
+    if isinstance(value, str):
+        return [part for part in _BETWEEN_TICKERS.split(value) if part]
+    if isinstance(value, list):
+        return [_code(part) for part in value]
+    return value
+
+
+def _code(part: Any) -> Any:
+    """`600519` of {"code": "600519", "name": …}, as Chinese flashes list their companies."""
+    if not isinstance(part, dict):
+        return part
+    return next((part[name] for name in ("code", "symbol", "ticker") if name in part), part)
 
 
 _FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}

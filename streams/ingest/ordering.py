@@ -1,7 +1,7 @@
 """Sorting more records than fit into memory: sorted runs in temporary files, merged on the way out.
 
-Rows of several files, each in any order, come out by (stamp, file, line). What fits into ``memory`` never touches the
-disk, and then sorting costs next to nothing for files that are in order already.
+Rows of several files, each in any order, come out by (stamp, file, line). What fits into ``memory`` never
+touches the disk, and sorting costs next to nothing where files are in order already.
 """
 
 from __future__ import annotations
@@ -60,11 +60,7 @@ class Sorter:
     def records(self) -> Iterator[Prepared]:
         """Everything added, in order."""
         self._held.sort()
-        return (
-            heapq.merge(*(_read_run(run) for run in self._runs), self._held)
-            if self._runs
-            else iter(self._held)
-        )
+        return heapq.merge(*(_read_run(run) for run in self._runs), self._held)
 
     @property
     def runs(self) -> int:
@@ -73,7 +69,7 @@ class Sorter:
 
     def _spill(self) -> None:
         self._held.sort()
-        run = self._files.enter_context(tempfile.TemporaryFile())
+        run = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
         _write_run(run, self._held)
         self._runs.append(run)
         self._held = []

@@ -6,7 +6,6 @@ import csv
 import gzip
 import zlib
 from dataclasses import dataclass
-from io import BufferedReader
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from streams.domain.outcome import Reason, Reject
@@ -15,6 +14,7 @@ from streams.stages.decode import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from io import BufferedReader
     from pathlib import Path
 
 LONGEST_ROW: Final = 16 * 1024 * 1024
