@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One record to publish. ``timestamp_ms`` None leaves the stamping to the producer's clock, ``partition`` None the
-    choice to the key."""
+    """One record to publish.
+
+    ``timestamp_ms`` None leaves the stamp to the producer's clock, ``partition`` None the place to the key.
+    """
 
     topic: str
     value: bytes | None
