@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from streams.domain.document import DeadLetter, Probabilities, Scored, SourceClass, SourcePartition
+    from streams.domain.document import (
+        DeadLetter,
+        Probabilities,
+        RawRecord,
+        Scored,
+        SourceClass,
+        SourcePartition,
+    )
     from streams.domain.score import ScoreKey
 
 
@@ -51,15 +59,22 @@ class Batch:
     dead_letters: tuple[DeadLetter, ...] = ()
     scores: tuple[NewScore, ...] = ()
 
-    def without(self, partitions: frozenset[tuple[str, int]]) -> Batch:
-        """The batch less all records of some partitions (another worker has stored them)."""
+    def beyond(self, stored: Mapping[SourcePartition, int]) -> Batch:
+        """What is left to write where partitions are stored up to these offsets already.
 
-        def mine(source: SourcePartition) -> bool:
-            return (source.topic, source.partition) not in partitions
+        Another worker has written the rest, or a commit of our own whose answer was lost.
+        """
+
+        def is_left(record: RawRecord) -> bool:
+            return record.offset >= stored.get(record.source, 0)
 
         return Batch(
-            moves=tuple(move for move in self.moves if mine(move.source)),
-            documents=tuple(doc for doc in self.documents if mine(doc.enriched.record.source)),
-            dead_letters=tuple(letter for letter in self.dead_letters if mine(letter.record.source)),
+            moves=tuple(
+                replace(move, first=max(move.first, stored.get(move.source, 0)))
+                for move in self.moves
+                if stored.get(move.source, 0) < move.next_offset
+            ),
+            documents=tuple(item for item in self.documents if is_left(item.enriched.record)),
+            dead_letters=tuple(letter for letter in self.dead_letters if is_left(letter.record)),
             scores=self.scores,
         )

@@ -5,11 +5,13 @@ Settings that avoid known hangs are explained in one place here; the cases behin
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import TYPE_CHECKING, Any
 
 import faust
-import faust._cython.streams  # noqa: F401 - without it, messages of a stale generation are acknowledged unprocessed
+import faust._cython.streams  # noqa: F401 - without it, a stale generation's messages are acknowledged unprocessed
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP
 
@@ -28,18 +30,46 @@ if TYPE_CHECKING:
 MAX_POLL_SECONDS = 24 * 3600.0
 
 
+# Faust gives up on a seek after `broker_request_timeout` (40 s) and then never reads again, without a word.
+SEEK_SECONDS = 20.0
+POSITION_SECONDS = 2.0
+
+
 class ProgressConsumer(Consumer):
     """Starts every assigned partition where `source_progress` says, and marks what was fetched before that.
 
     ``epoch`` counts the starts. A message fetched under an older epoch may still be on its way through Faust when reading
     starts again further back; taking it for the next record would skip everything between. The message's ``checksum`` slot
     (always None in today's record format) carries the epoch.
+
+    Faust asks for the start after an assignment, and again whenever a fetch returns while the flow is stopped; the last
+    one that asked decides. Nothing flows before the start is made, however long the store is away.
     """
 
+    app: Any
     epoch = 0
+    _starting: asyncio.Task[None] | None = None
+    _flow_wanted = False
 
     async def perform_seek(self) -> None:
-        """Called by Faust after each assignment, in place of a seek to the committed offsets."""
+        """Called by Faust in place of a seek to the committed offsets; returns early rather than too late."""
+        await self.abandon_start()
+        if self.app.ending:
+            return
+        task = self._starting = asyncio.ensure_future(self._start_from_progress())
+        await asyncio.wait({task}, timeout=SEEK_SECONDS)
+        if not task.done():
+            task.add_done_callback(self._started_late)
+        elif not task.cancelled():
+            task.result()
+
+    async def abandon_start(self) -> None:
+        """Cancel a start that is being made."""
+        while self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+            await asyncio.wait({self._starting})
+
+    async def _start_from_progress(self) -> None:
         self.epoch += 1
         assigned = [SourcePartition(tp.topic, tp.partition) for tp in self.assignment()]
         offsets = await self.app.on_assignment(assigned)
@@ -51,6 +81,37 @@ class ProgressConsumer(Consumer):
             self._committed_offset[tp] = offset or None
             self._acked[tp].clear()
             self._acked_index[tp].clear()
+
+    def _started_late(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task is not self._starting:
+            return
+        error = task.exception()
+        if error is None and self._flow_wanted:
+            super().resume_flow()
+        elif error is not None and not isinstance(error, IllegalStateError):  # not ours any more: asked again soon
+            self._crashing = asyncio.ensure_future(self.app.crash(error))
+
+    def resume_flow(self) -> None:
+        """Let records flow, once their start is made."""
+        self._flow_wanted = True
+        if self._starting is None or self._starting.done():
+            super().resume_flow()
+
+    def stop_flow(self) -> None:
+        """Let no more records through."""
+        self._flow_wanted = False
+        super().stop_flow()
+
+    async def has_fetched(self, source: SourcePartition, end: int) -> bool:
+        """Whether the driver has read an assigned partition up to ``end``, records or not (control records have none)."""
+        tp = TP(source.topic, source.partition)
+        if not self.flow_active or tp not in self.assignment():
+            return False
+        try:
+            position = await asyncio.wait_for(self.position(tp), POSITION_SECONDS)
+        except (asyncio.TimeoutError, IllegalStateError):
+            return False
+        return position is not None and bool(position >= end)
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         message = super()._to_message(tp, record)
@@ -68,13 +129,23 @@ class SentiwatchApp(faust.App):  # type: ignore[misc]
     """A Faust app whose partitions start where `on_assignment` says."""
 
     on_assignment: Assign
+    consumer: ProgressConsumer
+    ending = False
 
     def _new_transport(self) -> ProgressTransport:
         return ProgressTransport(self.conf.broker_consumer, self)
 
+    async def stop_intake(self) -> None:
+        """Read nothing more, and start nothing again; what was read goes on."""
+        self.ending = True
+        self.consumer.stop_flow()
+        self.flow_control.suspend()
+        await self.consumer.abandon_start()
+
     def is_current(self, message: ConsumerMessage) -> bool:
         """Whether a message was fetched after the last start of its partitions."""
-        return bool(message.checksum == self.consumer.epoch)
+        epoch: object = message.checksum
+        return epoch == self.consumer.epoch
 
 
 def make_app(settings: KafkaSettings, instance_id: str, on_assignment: Assign) -> SentiwatchApp:

@@ -6,13 +6,14 @@ committed; so what is acknowledged is always a contiguous prefix of each partiti
 full blocks its agent, and Faust stops fetching.
 
 When partitions are assigned, pending work is dropped and reading starts from `source_progress`, whatever Kafka remembers.
-A write that another worker has made meanwhile fails as a whole (`StaleWriter`) and is repeated without its partitions.
+A write fails as a whole (`StaleWriter`) where progress is not what it builds on: another worker was faster, or an earlier
+try of ours has gone through although its answer was lost. It is repeated with what progress does not cover yet; what was
+read beyond it goes on as it is, because a record means the same to every reader.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -70,10 +71,13 @@ class Stretch:
         self.acknowledge.append(acknowledge)
         self.reached[record.source] = record.offset + 1
 
-    def has_read(self, record: RawRecord) -> bool:
-        """Not assigned to us, or gathered already (a re-delivery)."""
-        clock = self.clocks.get(record.source)
-        return clock is None or record.offset < self.reached.get(record.source, clock.next_offset)
+    def wants(self, record: RawRecord) -> bool:
+        """Assigned to us, and not gathered yet (a re-delivery is)."""
+        return record.source in self.clocks and record.offset >= self.next_wanted(record.source)
+
+    def next_wanted(self, source: SourcePartition) -> int:
+        """The offset after the last one gathered."""
+        return self.reached.get(source, self.clocks[source].next_offset)
 
     def drop(self) -> None:
         """Abandon what is not stored: it will be read again."""
@@ -128,22 +132,26 @@ class Lane:
         if self._runner is not None:
             self._runner.remove_done_callback(self._note_failure)
             self._runner.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._runner
+            await asyncio.wait({self._runner})
+            if not self._runner.cancelled():
+                self._runner.exception()  # seen: the worker ends or starts anew anyway
         old, self._stretch = self._stretch, self._new_stretch({})
         old.drop()
         async with self._cutting:  # a cut that waited for room has put its slice by now
             old.drop()
 
-    def _note_failure(self, runner: asyncio.Task[None]) -> None:
-        if not runner.cancelled() and not self.failed.done():
-            self.failed.set_exception(runner.exception() or RuntimeError("the lane ended"))
+    def _note_failure(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self.failed.done():
+            self.failed.set_exception(error)
 
     async def add(self, record: RawRecord, acknowledge: Callable[[], object]) -> None:
-        """Take in one record; blocks while the lane is full. Records read before, or not ours any more, are skipped."""
+        """Take in one record; blocks while the lane is full.
+
+        Records read before, or not ours any more, are skipped and not acknowledged: they need not be stored yet.
+        """
         stretch = self._stretch
-        if stretch.has_read(record):
-            acknowledge()
+        if not stretch.wants(record):
             return
         stretch.gather(record, acknowledge)
         if len(stretch.records) >= self._settings.worker.slice_records:
@@ -156,6 +164,7 @@ class Lane:
         task = asyncio.ensure_future(self._cut(stretch))
         self._cuts.add(task)
         task.add_done_callback(self._cuts.discard)
+        task.add_done_callback(self._note_failure)
 
     async def _cut(self, stretch: Stretch) -> None:
         """Read what has gathered and send it on its way; waits for room. Slices enter the queue in offset order."""
@@ -170,7 +179,11 @@ class Lane:
             part = self._pipeline.read(records, stretch.clocks)
             stretch.unstored += 1
             batch = asyncio.ensure_future(patiently(lambda: self._pipeline.finish(part)))
-            await stretch.queue.put(InFlight(part, tuple(acknowledge), batch))
+            try:
+                await stretch.queue.put(InFlight(part, tuple(acknowledge), batch))
+            except BaseException:
+                batch.cancel()
+                raise
 
     async def _run(self, stretch: Stretch) -> None:
         """Persist slices in order. An unknown error ends the lane before anything of the slice was acknowledged."""
@@ -178,7 +191,7 @@ class Lane:
             item = await stretch.queue.get()
             try:
                 batch = await item.batch
-                await self._persist(stretch, batch)
+                await self._persist(batch)
             except BaseException:
                 item.batch.cancel()
                 raise
@@ -187,17 +200,24 @@ class Lane:
             stretch.unstored -= 1
             self._count(item.part, batch)
 
-    async def _persist(self, stretch: Stretch, batch: Batch) -> None:
+    async def _persist(self, batch: Batch) -> None:
         while batch.moves:
             try:
                 await patiently(lambda: self._store.persist(batch))  # noqa: B023 - awaited before batch changes
             except StaleWriter as stale:
                 log.warning("%s", stale)
-                batch = batch.without(stale.partitions)
-                for source in [s for s in stretch.clocks if (s.topic, s.partition) in stale.partitions]:
-                    del stretch.clocks[source]
+                batch = await self._left_of(batch, stale)
             else:
                 return
+
+    async def _left_of(self, batch: Batch, stale: StaleWriter) -> Batch:
+        """The batch without what is stored already; a progress that was set back is an error."""
+        moves = [move for move in batch.moves if (move.source.topic, move.source.partition) in stale.partitions]
+        progress = await patiently(lambda: self._store.progress([move.source for move in moves]))
+        stored = {source: at.next_offset for source, at in progress.items()}
+        if any(stored.get(move.source, -1) < move.first for move in moves):
+            raise stale
+        return batch.beyond(stored)
 
     def _count(self, part: Slice, batch: Batch) -> None:
         self.tally.records += part.records
@@ -207,6 +227,7 @@ class Lane:
 
     async def finish(self) -> None:
         """Cut what has gathered and wait until all of it is stored."""
-        await self._cut(self._stretch)
+        if not self.failed.done():
+            await self._cut(self._stretch)
         while not self.idle and not self.failed.done():
             await asyncio.sleep(0.02)

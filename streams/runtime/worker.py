@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 OUTBOX_SECONDS = 0.5
+# Five seconds in which nothing came of a partition that the driver has read to its end.
+QUIET_POLLS = 25
 
 
 @dataclass(slots=True)
@@ -65,6 +67,7 @@ class Worker:
         add_agents(self._app, self._lanes)
         self._watch = watch or (lambda _: None)
         self._stop = asyncio.Event()
+        self._quiet_polls = 0
         self.status = WorkerStatus()
 
     async def _assign(self, assigned: Sequence[SourcePartition]) -> Mapping[SourcePartition, int]:
@@ -100,10 +103,14 @@ class Worker:
         self._report()
         return self.status
 
+    def stop(self) -> None:
+        """End `run` as SIGTERM does."""
+        self._stop.set()
+
     def _install_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, self.stop)
 
     def _background(self, *, drain: bool) -> list[Coroutine[Any, Any, None]]:
         tasks = [self._closing(), self._publishing()]
@@ -131,17 +138,23 @@ class Worker:
     async def _drained(self, ends: Mapping[SourcePartition, int]) -> bool:
         """Everything below the end offsets is stored; a tail without records (control records) counts as read."""
         if not all(lane.idle for lane in self._lanes.values()):
+            self._quiet_polls = 0
             return False
         progress = await patiently(lambda: self._service.store.progress(list(ends)))
-        behind = [source for source, end in ends.items() if progress[source].next_offset < end]
-        return not behind
+        behind = {source: end for source, end in ends.items() if progress[source].next_offset < end}
+        if not behind:
+            return True
+        quiet = [await self._is_read(source, end) for source, end in behind.items()]
+        self._quiet_polls = self._quiet_polls + 1 if all(quiet) else 0
+        return self._quiet_polls >= QUIET_POLLS
+
+    async def _is_read(self, source: SourcePartition, end: int) -> bool:
+        return bool(await self._app.consumer.has_fetched(source, end))
 
     async def _shut_down(self, background: Sequence[asyncio.Future[None]]) -> None:
         """Stop intake, let in-flight work finish, acknowledge, leave the group. Bounded by `worker.shutdown`."""
         limit = self._settings.worker.shutdown.total_seconds()
-        consumer = self._app.consumer
-        consumer.stop_flow()
-        self._app.flow_control.suspend()
+        await self._app.stop_intake()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.gather(*(lane.finish() for lane in self._lanes.values())), limit)
         for task in background:
