@@ -87,10 +87,16 @@ library = sysconfig.get_config_var("INSTSONAME") or ""
 places = [sysconfig.get_config_var("LIBDIR"), sys.base_prefix + "/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib64"]
 shared = ".so" in library and any(pathlib.Path(place, library).exists() for place in places if place)
 sys.exit(not (shared and sys.version_info[:2] in {(3, 11), (3, 12)}))'
-    if "$python" -c "$usable"; then
-        make_environment triton triton.txt --python "$python"
-    else
-        make_environment triton triton.txt --managed-python --python 3.12
+    local candidate
+    for candidate in "$python" python3.12 python3.11; do
+        if command -v "$candidate" >/dev/null && "$candidate" -c "$usable" 2>/dev/null; then
+            make_environment triton triton.txt --python "$(command -v "$candidate")"
+            return
+        fi
+    done
+    if ! make_environment triton triton.txt --managed-python --python 3.12; then
+        refuse "Triton needs Python 3.11 or 3.12 with its shared library (Debian 12: libpython3.11), and none" \
+            "could be fetched either; or set SENTIWATCH_TRITON__URL to a server that already runs"
     fi
 }
 
@@ -132,6 +138,9 @@ bootstrap_application() {
 }
 
 bootstrap_triton() {
+    if [[ -n "${SENTIWATCH_TRITON__URL:-}" ]]; then
+        return
+    fi
     step triton "$(fingerprint "$requirements/triton.txt")" "Triton server" make_triton
 }
 
