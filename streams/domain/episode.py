@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from streams.domain.detector import Thresholds, Verdict, fires, holds
-from streams.domain.surge import Cell
+from streams.domain.surge import SPANS, Cell
 
 
 class State(StrEnum):
@@ -58,6 +58,13 @@ class Episode:
     peak: Verdict
     """The strongest figures so far, of the span that spoke first."""
     peak_at: datetime
+    since: datetime | None = None
+    """Evidence before this belongs to the previous episode of the same key and is not counted again."""
+
+    def start(self, at: datetime) -> datetime:
+        """Where the evidence of the span ending at ``at`` begins."""
+        earliest = at - SPANS[self.peak.span]
+        return max(earliest, self.since) if self.since is not None else earliest
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,9 @@ def severity_of(verdict: Verdict) -> Severity:
     return Severity.INFO
 
 
-def open_episode(cell: Cell, at: datetime, verdicts: Mapping[str, Verdict], limits: Thresholds) -> Advance:
+def open_episode(
+    cell: Cell, at: datetime, verdicts: Mapping[str, Verdict], limits: Thresholds, since: datetime | None = None
+) -> Advance:
     """A new episode when some span fires; the span with the smaller tail names it."""
     firing = [verdict for verdict in verdicts.values() if fires(verdict, limits)]
     if not firing:
@@ -101,7 +110,7 @@ def open_episode(cell: Cell, at: datetime, verdicts: Mapping[str, Verdict], limi
     first = max(firing, key=lambda verdict: verdict.strength)
     severity = max((severity_of(verdict) for verdict in firing), key=SEVERITY_RANK.__getitem__)
     identity = alert_id(cell.dedup_key, at)
-    episode = Episode(cell, identity, State.FIRING, severity, at, at, None, first, at)
+    episode = Episode(cell, identity, State.FIRING, severity, at, at, None, first, at, since)
     return Advance(episode, (Event(identity, at, EventKind.OPENED, severity, first),), new_peak=True)
 
 

@@ -140,9 +140,9 @@ def _arrays(rows: list[Row]) -> CellRows:
     )
 
 
-def count_span(rows: CellRows, end: int, span: timedelta) -> SpanCount:
-    """What the cell shows over [end - span, end), as of pane end ``end``."""
-    seen = rows.between(end - span // MICROSECOND, end).visible(end)
+def count_span(rows: CellRows, end: int, span: timedelta, since: int = 0) -> SpanCount:
+    """What the cell shows over [end - span, end), but not before ``since``, as of pane end ``end``."""
+    seen = rows.between(max(end - span // MICROSECOND, since), end).visible(end)
     negatives = seen.select(seen.negative)
     leading, first = np.unique(negatives.stories, return_index=True)
     return SpanCount(

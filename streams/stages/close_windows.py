@@ -19,7 +19,7 @@ from streams.domain.summary import (
     windows_ending,
 )
 from streams.domain.window import PANE, WINDOW_SIZES, floor
-from streams.stages.detect import Detector, PoolCache, Stretch
+from streams.stages.detect import Detector, DetectorMemory, Stretch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -58,7 +58,7 @@ class Closer:
         self._lateness = {name: settings.lateness(name) for name in ("news", "social")}
         self._day_cut = settings.time.day_cut
         self._thresholds = Thresholds(**settings.detector.model_dump())
-        self._pools = PoolCache()
+        self._memory = DetectorMemory()
         self._max_panes = max_panes
         self._clock = clock
         self._next_fold = 0.0
@@ -80,12 +80,12 @@ class Closer:
             opened = 0
             if step.stretch is not None:
                 await step.assign_stories()
-                detector = Detector(transaction, self._thresholds, self._pools, step.stretch)
+                detector = Detector(transaction, self._thresholds, self._memory, step.stretch)
                 opened = await detector.run(notify=state.notify)
             if step.stretch is not None or (due and await transaction.has_dirty()):
                 await self._fold(step, provisional=due)
-            if end_of_input:
-                self._pools.clear()  # documents that come after all may change what was visible
+            if end_of_input and step.caught_up:
+                self._memory.clear()  # documents that come after all may change what was visible
             return step.report(opened)
 
     async def _target(
@@ -146,8 +146,8 @@ class _Step:
 
     async def fold(self, *, provisional: bool) -> None:
         """Fold dirty windows and those that just got stories; then record what is closed."""
-        panes = self._touched | await self._transaction.take_dirty()
         frontier = self.stretch.until if self.stretch is not None else self._closed
+        panes = self._touched | await self._transaction.take_dirty(None if provisional else frontier)
         plan = plan_fold(panes, frontier, self._day_cut, provisional=provisional)
         for size, starts in plan.windows.items():
             if starts:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streams.domain.episode import Episode
     from streams.domain.story import Leader
     from streams.domain.summary import Knowledge, Range
-    from streams.domain.surge import Cell, Row
+    from streams.domain.surge import Row
 
 
 class ClosingTransaction(Protocol):
@@ -29,8 +29,8 @@ class ClosingTransaction(Protocol):
     async def pending(self, until: datetime, limit: int) -> list[tuple[datetime, int]]:
         """Pane ends <= ``until`` with documents whose story is open, ascending, and how many; at most ``limit``."""
 
-    async def take_dirty(self) -> set[datetime]:
-        """Starts of the panes that await folding; they are no longer marked afterwards."""
+    async def take_dirty(self, before: datetime | None) -> set[datetime]:
+        """Starts of the panes (earlier than ``before``) that await folding; they are not marked afterwards."""
 
     async def has_dirty(self) -> bool:
         """Whether any pane awaits folding."""
@@ -55,8 +55,8 @@ class ClosingTransaction(Protocol):
     async def knowledge(self, after: datetime, until: datetime) -> Knowledge:
         """When pane ends of (after, until] were known to be complete."""
 
-    async def open_episodes(self) -> list[Episode]:
-        """Episodes that are firing."""
+    async def latest_episodes(self, since: datetime) -> list[Episode]:
+        """The latest episode of each key, where it is firing or was held open after ``since``."""
 
     async def negative_rows(self, after: datetime, until: datetime, reach: timedelta) -> list[Row]:
         """Negative mentions of [after - reach, until) known at ``until``, of tested entities with one in [after, until)."""
@@ -68,10 +68,10 @@ class ClosingTransaction(Protocol):
         """Stories by tested cell of a kind and hour of [start, until), each as known at the end of its UTC day."""
 
     async def present_hours(self, start: datetime, until: datetime) -> list[int]:
-        """Hours (since the epoch) of [start, until) with a document that came on time."""
+        """Hours (since the epoch) of [start, until) with a document that came on time, ascending."""
 
-    async def facts(self, cell: Cell, start: datetime, at: datetime) -> AlertFacts:
-        """What the negative mentions of [start, at) have in common, as of ``at``."""
+    async def facts(self, episode: Episode) -> AlertFacts:
+        """What the negative mentions at the peak of an episode have in common, as of then."""
 
     async def save_alert(
         self, change: AlertChange, known_at: Mapping[datetime, datetime], *, notify: bool

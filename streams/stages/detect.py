@@ -73,11 +73,14 @@ class Stretch:
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
 
-class PoolCache:
-    """Pools by kind and midnight. They depend on closed rows alone, so they stay right from step to step."""
+class DetectorMemory:
+    """Pools by kind and midnight, and hours with documents: they depend on closed rows alone, so they stay right from
+    step to step. Without it each step would read the whole baseline period again."""
 
     def __init__(self) -> None:
         self._pools: dict[tuple[str, datetime], Pool | None] = {}
+        self._hours: list[int] = []
+        self._loaded: tuple[int, int] | None = None
 
     def missing(self, days: Iterable[datetime]) -> list[datetime]:
         return [day for day in days if (KINDS[-1], day) not in self._pools]
@@ -88,22 +91,37 @@ class PoolCache:
     def put(self, kind: str, day: datetime, pool: Pool | None) -> None:
         self._pools[kind, day] = pool
 
-    def keep_from(self, day: datetime) -> None:
+    async def presence(self, transaction: ClosingTransaction, start: datetime, until: datetime) -> Presence:
+        """Hours of [start, until), whole ones; only those not asked for before are read."""
+        first, end = microseconds(start) // HOUR_US, microseconds(until) // HOUR_US
+        if self._loaded is None or not self._loaded[0] <= first <= self._loaded[1]:
+            self._hours, self._loaded = [], (first, first)
+        if end > self._loaded[1]:
+            low, high = moment(self._loaded[1] * HOUR_US), moment(end * HOUR_US)
+            self._hours += await transaction.present_hours(low, high)
+            self._loaded = (first, end)
+        self._hours = [hour for hour in self._hours if hour >= first]
+        flags = np.zeros(max(self._loaded[1] - first, 0), dtype=np.bool_)
+        flags[np.asarray(self._hours, dtype=np.int64) - first] = True
+        return Presence(first, flags)
+
+    def forget_before(self, day: datetime) -> None:
         self._pools = {key: pool for key, pool in self._pools.items() if key[1] >= day}
 
     def clear(self) -> None:
         self._pools.clear()
+        self._hours, self._loaded = [], None
 
 
 class Detector:
     """Walks the tested cells over one stretch and stores what became of their episodes."""
 
     def __init__(
-        self, transaction: ClosingTransaction, thresholds: Thresholds, pools: PoolCache, stretch: Stretch
+        self, transaction: ClosingTransaction, thresholds: Thresholds, memory: DetectorMemory, stretch: Stretch
     ) -> None:
         self._transaction = transaction
         self._limits = thresholds
-        self._pools = pools
+        self._memory = memory
         self._stretch = stretch
         self._panes = stretch.panes()
         self._presence = Presence(0, np.empty(0, dtype=np.bool_))
@@ -111,19 +129,21 @@ class Detector:
 
     async def run(self, *, notify: bool) -> int:
         """Returns how many alerts were opened."""
-        episodes = {episode.cell: episode for episode in await self._transaction.open_episodes()}
+        latest = await self._transaction.latest_episodes(self._stretch.after - REACH)
+        episodes = {episode.cell: episode for episode in latest}
         candidates = await self._candidates()
-        cells = sorted({*candidates, *episodes})
+        firing = [cell for cell, episode in episodes.items() if episode.state is State.FIRING]
+        cells = sorted({*candidates, *firing})
         if not cells:
             return 0
-        history = await self._load(cells, [*candidates.values()], earliest_open=bool(episodes))
+        history = await self._load(cells, [*candidates.values()], earliest_open=bool(firing))
         opened = 0
         for cell in cells:
             rows = history.get(cell, NO_ROWS)
             for change in self._walk(cell, rows, candidates.get(cell, []), episodes.get(cell)):
-                await self._save(change, rows, notify=notify)
+                await self._save(change, notify=notify)
                 opened += change.opened
-        self._pools.keep_from(pool_time(self._stretch.until) - MAX_DAYS_KEPT * DAY)
+        self._memory.forget_before(pool_time(self._stretch.until) - MAX_DAYS_KEPT * DAY)
         return opened
 
     async def _candidates(self) -> dict[Cell, list[int]]:
@@ -159,15 +179,14 @@ class Detector:
             for day in np.unique(self._panes // DAY_US * DAY_US).tolist()
             if moment(day) >= pool_time(first)
         ]
-        hours = await self._transaction.present_hours(start, stretch.until)
-        self._presence = _presence(hours, start, stretch.until)
-        missing = self._pools.missing(days)
+        self._presence = await self._memory.presence(self._transaction, start, stretch.until)
+        missing = self._memory.missing(days)
         for kind in KINDS if missing else ():
             counts = await self._transaction.hourly_counts(
                 kind, missing[0] - self._limits.baseline, missing[-1]
             )
             for day in missing:
-                self._pools.put(kind, day, self._fit_pool(counts, day))
+                self._memory.put(kind, day, self._fit_pool(counts, day))
         entities = sorted({cell.entity_id for cell in cells})
         return group_rows(await self._transaction.rows(entities, start, stretch.until))
 
@@ -184,7 +203,8 @@ class Detector:
         position = 0
         if episode is not None:
             changes.append(AlertChange(episode))
-            position = self._follow(changes[0], rows, 0)
+            if episode.state is State.FIRING:
+                position = self._follow(changes[0], rows, 0)
         for pane in candidates:
             position = self._try_open(cell, rows, pane, position, changes)
         return [change for change in changes if change.opened or change.events or change.episode != episode]
@@ -197,8 +217,9 @@ class Detector:
         if here < position:
             return position
         at = moment(pane)
-        verdicts = self._verdicts(cell, rows, at, gated=True)
-        advance = open_episode(cell, at, verdicts, self._limits)
+        since = changes[-1].episode.last_at if changes else None
+        verdicts = self._verdicts(cell, rows, at, since, gated=True)
+        advance = open_episode(cell, at, verdicts, self._limits, since)
         if advance.episode is None:
             return position
         change = AlertChange(advance.episode, list(advance.events), opened=True)
@@ -210,7 +231,7 @@ class Detector:
         """Walk an open episode over every covered pane until it is resolved; returns the first pane not walked."""
         for index in range(position, len(self._panes)):
             at = moment(self._panes[index])
-            verdicts = self._verdicts(change.episode.cell, rows, at, gated=False)
+            verdicts = self._verdicts(change.episode.cell, rows, at, change.episode.since, gated=False)
             advance = hold_episode(change.episode, at, verdicts, self._limits)
             assert advance.episode is not None
             change.episode = advance.episode
@@ -221,14 +242,14 @@ class Detector:
                 return index + 1
         return len(self._panes)
 
-    def _verdicts(self, cell: Cell, rows: CellRows, at: datetime, *, gated: bool) -> dict[str, Verdict]:
+    def _verdicts(self, cell: Cell, rows: CellRows, at: datetime, since: datetime | None, *, gated: bool) -> dict[str, Verdict]:
         """The spans that have something to say; ``gated`` asks for the gates first, as an opening does."""
         verdicts: dict[str, Verdict] = {}
         for name, span in SPANS.items():
-            count = count_span(rows, microseconds(at), span)
+            count = count_span(rows, microseconds(at), span, microseconds(since) if since else 0)
             if not count.negatives or (gated and not passes_gates(count, self._limits)):
                 continue
-            baseline, pool = self._baseline(cell, rows, name, at), self._pools.get(cell.kind, pool_time(at))
+            baseline, pool = self._baseline(cell, rows, name, at), self._memory.get(cell.kind, pool_time(at))
             if baseline is not None and pool is not None:
                 mass = pool.mass(microseconds(at - span), microseconds(at))
                 verdicts[name] = judge(name, count, baseline.expectation(mass))
@@ -238,7 +259,7 @@ class Detector:
         as_of = floor(at, GRID)
         key = (cell, name, as_of)
         if key not in self._baselines:
-            pool = self._pools.get(cell.kind, pool_time(as_of))
+            pool = self._memory.get(cell.kind, pool_time(as_of))
             usable = pool is not None and pool.days * DAY >= self._limits.min_history
             self._baselines[key] = self._fit(rows, pool, SPANS[name], as_of) if pool and usable else None
         return self._baselines[key]
@@ -253,21 +274,21 @@ class Detector:
     def _figures(self, episode: Episode, rows: CellRows) -> dict[str, Any]:
         """Evidence of the peak: both spans' figures and baselines. The rest is read from the store when saved."""
         at = episode.peak_at
-        verdicts = self._verdicts(episode.cell, rows, at, gated=False)
+        verdicts = self._verdicts(episode.cell, rows, at, episode.since, gated=False)
         baselines = {name: self._baseline(episode.cell, rows, name, at) for name in verdicts}
         return {
             "peak_at": at.isoformat(),
+            "since": episode.since.isoformat() if episode.since else None,
             "spans": {name: asdict(verdict) for name, verdict in verdicts.items()},
             "baseline": {
                 name: _described(fitted) for name, fitted in baselines.items() if fitted is not None
             },
         }
 
-    async def _save(self, change: AlertChange, rows: CellRows, *, notify: bool) -> None:
+    async def _save(self, change: AlertChange, *, notify: bool) -> None:
         episode = change.episode
         if change.evidence is not None:
-            start = episode.peak_at - SPANS[episode.peak.span]
-            facts = await self._transaction.facts(episode.cell, start, episode.peak_at)
+            facts = await self._transaction.facts(episode)
             change.evidence |= asdict(facts)
         known = {event.at: self._stretch.knowledge.known_at(event.at) for event in change.events}
         await self._transaction.save_alert(change, known, notify=notify)
@@ -279,10 +300,3 @@ def _described(baseline: Baseline) -> dict[str, Any]:
         for name, value in asdict(baseline).items()
     }
     return {**figures, "as_of": baseline.as_of.isoformat()}
-
-
-def _presence(hours: Sequence[int], start: datetime, until: datetime) -> Presence:
-    first = microseconds(start) // HOUR_US
-    flags = np.zeros(microseconds(until) // HOUR_US - first + 1, dtype=np.bool_)
-    flags[np.asarray(hours, dtype=np.int64) - first] = True
-    return Presence(first, flags)

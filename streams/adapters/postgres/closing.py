@@ -51,8 +51,11 @@ class PostgresClosing(ClosingRows, Folding, Surges):
         )  # fmt: skip
         return [(row[0], row[1]) for row in rows]
 
-    async def take_dirty(self) -> set[datetime]:
-        rows = await self._fetch("DELETE FROM core.dirty_window WHERE run_id = %(run)s RETURNING pane_start")
+    async def take_dirty(self, before: datetime | None) -> set[datetime]:
+        rows = await self._fetch(
+            "DELETE FROM core.dirty_window WHERE run_id = %(run)s AND pane_start < %(before)s RETURNING pane_start",
+            before=before or "infinity",
+        )
         return {row[0] for row in rows}
 
     async def has_dirty(self) -> bool:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streams.adapters.postgres.statements import Statements
-from streams.domain.baseline import HOUR_US, HourlyCounts
+from streams.domain.baseline import HourlyCounts
 from streams.domain.entity import MARKET
-from streams.domain.surge import NEVER, Row, microseconds
+from streams.domain.surge import NEVER, Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,11 +79,9 @@ class ClosingRows(Statements):
     async def present_hours(self, start: datetime, until: datetime) -> list[int]:
         rows = await self._fetch(
             f"""
-            SELECT hour FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS hour
-            WHERE EXISTS (
-                SELECT 1 FROM core.mention_known
-                WHERE run_id = %(run)s AND entity_id = '{MARKET}' AND event_time >= to_timestamp(hour * 3600)
-                  AND event_time < to_timestamp(hour * 3600 + 3600) AND known_pane <= event_time + interval '5 minutes')""",
-            first=microseconds(start) // HOUR_US, last=microseconds(until) // HOUR_US - 1,
+            SELECT DISTINCT floor(extract(epoch FROM event_time) / 3600)::int AS hour FROM core.mention_known
+            WHERE run_id = %(run)s AND entity_id = '{MARKET}' AND event_time >= %(start)s AND event_time < %(until)s
+              AND known_pane <= event_time + interval '5 minutes' ORDER BY 1""",
+            start=start, until=until,
         )  # fmt: skip
         return [row[0] for row in rows]

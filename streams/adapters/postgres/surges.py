@@ -13,7 +13,7 @@ from streams.domain.closing import AlertChange, AlertFacts
 from streams.domain.detector import Verdict
 from streams.domain.entity import MARKET
 from streams.domain.episode import Episode, Severity, State
-from streams.domain.surge import RULE, SPANS, Cell
+from streams.domain.surge import RULE, Cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,14 +62,18 @@ DOCUMENTS = f"""
 class Surges(Statements):
     """Reads and writes alerts within the closer's transaction."""
 
-    async def open_episodes(self) -> list[Episode]:
+    async def latest_episodes(self, since: datetime) -> list[Episode]:
         rows = await self._fetch(
-            f"SELECT {EPISODE}, evidence ->> 'peak_at' FROM core.alert_episode"
-            " WHERE run_id = %(run)s AND state = 'firing' ORDER BY alert_id"
+            f"SELECT DISTINCT ON (dedup_key) {EPISODE}, evidence ->> 'peak_at', evidence ->> 'since'"
+            " FROM core.alert_episode WHERE run_id = %(run)s AND (state = 'firing' OR last_at > %(since)s)"
+            " ORDER BY dedup_key, opened_at DESC",
+            since=since,
         )
         return [_episode(row) for row in rows]
 
-    async def facts(self, cell: Cell, start: datetime, at: datetime) -> AlertFacts:
+    async def facts(self, episode: Episode) -> AlertFacts:
+        cell, at = episode.cell, episode.peak_at
+        start = episode.start(at)
         values = {"entity": cell.entity_id, "topic": cell.topic, "start": start, "at": at}
         story = "count(DISTINCT coalesce(story_id, document_id))"
         topics = await self._fetch(
@@ -121,7 +125,7 @@ class Surges(Statements):
         )
         await self._execute(
             DOCUMENTS, alert_id=episode.alert_id, entity=episode.cell.entity_id, topic=episode.cell.topic,
-            start=episode.peak_at - SPANS[episode.peak.span], at=episode.peak_at,
+            start=episode.start(episode.peak_at), at=episode.peak_at,
         )  # fmt: skip
 
     async def _note(self, event: Event, known_at: datetime) -> None:
@@ -171,7 +175,7 @@ def _columns(episode: Episode) -> dict[str, Any]:
 
 def _episode(row: tuple[Any, ...]) -> Episode:
     cell, identity, state, severity = Cell(row[0], row[1], row[2]), row[3], State(row[4]), Severity(row[5])
-    peak = Verdict(*row[9:19])
+    peak_at, since = datetime.fromisoformat(row[19]), datetime.fromisoformat(row[20]) if row[20] else None
     return Episode(
-        cell, identity, state, severity, row[6], row[7], row[8], peak, datetime.fromisoformat(row[19])
+        cell, identity, state, severity, row[6], row[7], row[8], Verdict(*row[9:19]), peak_at, since
     )
