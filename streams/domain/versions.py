@@ -6,7 +6,7 @@ duplicate. Whatever the order of arrival, the outcome is the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,49 +34,37 @@ class Plan:
     replace: dict[UUID, Stored] = field(default_factory=dict)
     """Stored versions that a newer one supersedes: they move to the history first."""
     history: list[Scored] = field(default_factory=list)
-    """Versions that are superseded on arrival."""
+    """Deliveries of versions that a later one has superseded already; possibly several of one version."""
     repeat: list[Scored] = field(default_factory=list)
-    """Re-deliveries of the stored current version; they may add mentions (a row per ticker) or be known earlier."""
+    """Further deliveries of the current version; they may add mentions (a row per ticker) or be known earlier."""
 
 
 def resolve(stored: Mapping[UUID, Stored], incoming: Sequence[Scored]) -> Plan:
-    """Sort a batch's documents into inserts, replacements, history and repeats."""
+    """Sort a batch's documents into inserts, replacements, history and repeats.
+
+    A delivery means the same whether it shares a batch with others of its document or not.
+    """
     plan = Plan()
-    for document_id, versions in distinct_versions(incoming).items():
+    for document_id, versions in deliveries(incoming).items():
         present = stored.get(document_id)
         newest = max(versions)
         if present is None or newest > present.version:
-            plan.insert.append(versions.pop(newest))
+            first, *again = versions.pop(newest)
+            plan.insert.append(first)
+            plan.repeat += again
             if present is not None:
                 plan.replace[document_id] = present
-        for version, item in sorted(versions.items()):
-            repeated = present is not None and version == present.version
-            (plan.repeat if repeated and document_id not in plan.replace else plan.history).append(item)
-    plan.history = [item for item in plan.history if not _is_replaced(item, plan.replace)]
+        elif newest == present.version:
+            plan.repeat += versions.pop(newest)
+        for version in sorted(versions):
+            plan.history += versions[version]
     return plan
 
 
-def _is_replaced(item: Scored, replaced: Mapping[UUID, Stored]) -> bool:
-    document = item.enriched.document
-    present = replaced.get(document.document_id)
-    return present is not None and present.version == document.version
-
-
-def distinct_versions(incoming: Sequence[Scored]) -> dict[UUID, dict[Version, Scored]]:
-    """By document and version; deliveries of one version are merged into one."""
-    grouped: dict[UUID, dict[Version, Scored]] = {}
+def deliveries(incoming: Sequence[Scored]) -> dict[UUID, dict[Version, list[Scored]]]:
+    """By document and version, in order of arrival."""
+    grouped: dict[UUID, dict[Version, list[Scored]]] = {}
     for item in incoming:
         document = item.enriched.document
-        versions = grouped.setdefault(document.document_id, {})
-        twin = versions.get(document.version)
-        versions[document.version] = item if twin is None else merge(twin, item)
+        grouped.setdefault(document.document_id, {}).setdefault(document.version, []).append(item)
     return grouped
-
-
-def merge(first: Scored, second: Scored) -> Scored:
-    """Two deliveries of one version: all their mentions, known as early as the earlier of them."""
-    known = {mention.entity_id for mention in first.mentions}
-    mentions = (*first.mentions, *(mention for mention in second.mentions if mention.entity_id not in known))
-    earlier, later = first.enriched.known_watermark, second.enriched.known_watermark
-    watermark = None if earlier is None or later is None else min(earlier, later)
-    return replace(first, mentions=mentions, enriched=replace(first.enriched, known_watermark=watermark))

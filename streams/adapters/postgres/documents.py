@@ -130,13 +130,14 @@ class PostgresDocumentStore:
         plan = resolve(stored, documents)
         panes = {floor(item.enriched.document.event_time) for item in documents}
         panes |= {floor(old.event_time) for old in plan.replace.values()}
-        if stored:
-            await history.supersede(connection, self._run.run_id, plan, self._rows)
+        if plan.replace or plan.history:
+            await history.file_superseded(connection, plan, self._rows)
         await self._copy(connection, "document", DOCUMENT_COLUMNS, [self._rows.document(item) for item in plan.insert])
         mentions = [self._rows.mention(item, mention) for item in plan.insert for mention in item.mentions]
         await self._copy(connection, "mention", MENTION_COLUMNS, mentions)
         if plan.repeat:
             await history.add_repeats(connection, plan.repeat, self._rows)
+        await history.date_superseded(connection, plan, self._rows.run_id)
         await self._mark_dirty(connection, panes)
         await self._note_sources(connection, plan)
 

@@ -19,27 +19,35 @@ if TYPE_CHECKING:
 VERSION = ("revision", "source_time", "content_hash")
 
 
-async def supersede(connection: AsyncConnection[Any], run_id: int, plan: Plan, rows: RowMaker) -> None:
-    """Move replaced versions to the history, file versions that came too late to be current, and set from when on each
-    superseded version is no longer read."""
+async def file_superseded(connection: AsyncConnection[Any], plan: Plan, rows: RowMaker) -> None:
+    """Move replaced versions to the history, and file versions that came too late to be current."""
     newer = {item.enriched.document.document_id: item for item in plan.insert}
     replaced = sorted(plan.replace)
     if replaced:
-        await _move_to_history(connection, run_id, replaced)
-        await _point_keys(connection, run_id, [newer[document_id] for document_id in replaced], rows)
-    for item in plan.history:
-        await _file(connection, item, rows)
-    touched = sorted({*replaced, *(item.enriched.document.document_id for item in plan.history)})
+        await _move_to_history(connection, rows.run_id, replaced)
+        await _point_keys(connection, rows.run_id, [newer[document_id] for document_id in replaced], rows)
+    if plan.history:
+        for item in plan.history:
+            await _file(connection, item, rows)
+        await _recount_companies(connection, rows.run_id, _ids(plan.history), suffix="_history")
+
+
+async def date_superseded(connection: AsyncConnection[Any], plan: Plan, run_id: int) -> None:
+    """Set from when on each superseded version of the documents in this plan is no longer read."""
+    touched = sorted({*plan.replace, *_ids(plan.history), *_ids(plan.repeat)})
     if touched:
-        # The new current rows are not inserted yet; document_key already points to them.
         await _set_superseded(connection, run_id, touched)
+
+
+def _ids(items: Sequence[Scored]) -> list[UUID]:
+    return sorted({item.enriched.document.document_id for item in items})
 
 
 async def _move_to_history(connection: AsyncConnection[Any], run_id: int, documents: Sequence[UUID]) -> None:
     mention = ", ".join(f"m.{name}" for name in (*MENTION_COLUMNS, "story_id"))
     version = ", ".join(f"d.{name}" for name in VERSION)
     await connection.execute(
-        f"INSERT INTO core.mention_history ({', '.join((*MENTION_COLUMNS, 'story_id', *VERSION))}, superseded_pane)"  # noqa: S608 - column names of ours
+        f"INSERT INTO core.mention_history ({', '.join((*MENTION_COLUMNS, 'story_id', *VERSION))}, superseded_pane)"
         f" SELECT {mention}, {version}, 'infinity' FROM core.mention m"
         " JOIN core.document d USING (run_id, event_time, document_id)"
         " WHERE m.run_id = %s AND m.document_id = ANY(%s) ON CONFLICT DO NOTHING",
@@ -47,18 +55,20 @@ async def _move_to_history(connection: AsyncConnection[Any], run_id: int, docume
     )
     columns = ", ".join((*DOCUMENT_COLUMNS, "story_id", "recorded_at"))
     await connection.execute(
-        f"INSERT INTO core.document_history ({columns}, superseded_pane) SELECT {columns}, 'infinity' FROM core.document"  # noqa: S608
+        f"INSERT INTO core.document_history ({columns}, superseded_pane) SELECT {columns}, 'infinity' FROM core.document"
         " WHERE run_id = %s AND document_id = ANY(%s) ON CONFLICT DO NOTHING",
         (run_id, documents),
     )
     for table in ("mention", "document"):
         await connection.execute(
-            f"DELETE FROM core.{table} WHERE run_id = %s AND document_id = ANY(%s)",  # noqa: S608
+            f"DELETE FROM core.{table} WHERE run_id = %s AND document_id = ANY(%s)",
             (run_id, documents),
         )
 
 
-async def _point_keys(connection: AsyncConnection[Any], run_id: int, items: Sequence[Scored], rows: RowMaker) -> None:
+async def _point_keys(
+    connection: AsyncConnection[Any], run_id: int, items: Sequence[Scored], rows: RowMaker
+) -> None:
     async with connection.cursor() as cursor:
         await cursor.executemany(
             "UPDATE core.document_key SET event_time = %s, revision = %s, source_time = %s, content_hash = %s,"
@@ -79,17 +89,28 @@ async def _file(connection: AsyncConnection[Any], item: Scored, rows: RowMaker) 
     version = (document.revision, document.source_time, document.content_hash)
     async with connection.cursor() as cursor:
         await cursor.execute(
-            _insert("document_history", (*DOCUMENT_COLUMNS, "superseded_pane")), (*rows.document(item), "infinity")
+            _delivery("document_history", (*DOCUMENT_COLUMNS, "superseded_pane"), ("document_id", *VERSION)),
+            (*rows.document(item), "infinity"),
         )
         await cursor.executemany(
-            _insert("mention_history", (*MENTION_COLUMNS, *VERSION, "superseded_pane")),
+            _delivery(
+                "mention_history",
+                (*MENTION_COLUMNS, *VERSION, "superseded_pane"),
+                ("document_id", "entity_id", *VERSION),
+            ),
             [(*rows.mention(item, mention), *version, "infinity") for mention in item.mentions],
         )
 
 
-def _insert(table: str, columns: Sequence[str]) -> str:
+def _delivery(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
+    """INSERT of a row that another delivery may have written: it can only become known earlier."""
     places = ", ".join(["%s"] * len(columns))
-    return f"INSERT INTO core.{table} ({', '.join(columns)}) VALUES ({places}) ON CONFLICT DO NOTHING"  # noqa: S608
+    return (
+        f"INSERT INTO core.{table} ({', '.join(columns)}) VALUES ({places})"
+        f" ON CONFLICT (run_id, {', '.join(key)})"
+        " DO UPDATE SET known_wm = EXCLUDED.known_wm, known_pane = EXCLUDED.known_pane"
+        f" WHERE EXCLUDED.known_pane < {table}.known_pane"
+    )
 
 
 async def _set_superseded(connection: AsyncConnection[Any], run_id: int, documents: Sequence[UUID]) -> None:
@@ -105,7 +126,7 @@ async def _set_superseded(connection: AsyncConnection[Any], run_id: int, documen
         ) AS later"""
     for table in ("mention_history", "document_history"):
         await connection.execute(
-            f"UPDATE core.{table} h SET superseded_pane = ({later}) FROM core.document_history d"  # noqa: S608
+            f"UPDATE core.{table} h SET superseded_pane = ({later}) FROM core.document_history d"
             " WHERE h.run_id = %s AND h.document_id = ANY(%s) AND d.run_id = h.run_id AND d.document_id = h.document_id"
             " AND (d.revision, d.source_time, d.content_hash) = (h.revision, h.source_time, h.content_hash)",
             (run_id, documents),
@@ -115,37 +136,48 @@ async def _set_superseded(connection: AsyncConnection[Any], run_id: int, documen
 async def add_repeats(connection: AsyncConnection[Any], items: Sequence[Scored], rows: RowMaker) -> None:
     """A re-delivery adds the mentions it alone has (a row per ticker) and may make the document known earlier."""
     mentions = [rows.mention(item, mention) for item in items for mention in item.mentions]
-    earlier = "known_wm = EXCLUDED.known_wm, known_pane = EXCLUDED.known_pane"
+    known = [(rows.known_pane(item), item.enriched.document.document_id, item) for item in items]
     async with connection.cursor() as cursor:
         await cursor.executemany(
-            f"INSERT INTO core.mention ({', '.join(MENTION_COLUMNS)}) VALUES ({', '.join(['%s'] * len(MENTION_COLUMNS))})"  # noqa: S608
-            " ON CONFLICT (run_id, event_time, document_id, entity_id)"
-            f" DO UPDATE SET {earlier} WHERE EXCLUDED.known_pane < mention.known_pane",
-            mentions,
+            _delivery("mention", MENTION_COLUMNS, ("event_time", "document_id", "entity_id")), mentions
         )
-    ids = sorted({item.enriched.document.document_id for item in items})
-    known = sorted((rows.known_pane(item), item.enriched.known_watermark, item.enriched.document.document_id) for item in items)
-    async with connection.cursor() as cursor:
         await cursor.executemany(
-            "UPDATE core.document SET known_pane = %s, known_wm = %s WHERE run_id = %s AND document_id = %s AND known_pane > %s",
-            [(pane, watermark, rows.run_id, document_id, pane) for pane, watermark, document_id in known],
+            "UPDATE core.document SET known_pane = %s, known_wm = %s"
+            " WHERE run_id = %s AND document_id = %s AND known_pane > %s",
+            [
+                (pane, item.enriched.known_watermark, rows.run_id, document_id, pane)
+                for pane, document_id, item in known
+            ],
         )
-    await _recount_companies(connection, rows.run_id, ids)
+        await cursor.executemany(
+            "UPDATE core.document_key SET known_pane = %s"
+            " WHERE run_id = %s AND source = %s AND source_id = %s AND known_pane > %s",
+            [
+                (pane, rows.run_id, document.source, document.source_id, pane)
+                for pane, _, item in known
+                for document in [item.enriched.document]
+            ],
+        )
+    await _recount_companies(connection, rows.run_id, _ids(items), suffix="")
 
 
-async def _recount_companies(connection: AsyncConnection[Any], run_id: int, documents: Sequence[UUID]) -> None:
+async def _recount_companies(
+    connection: AsyncConnection[Any], run_id: int, documents: Sequence[UUID], *, suffix: str
+) -> None:
+    """Companies of a version are those of all its deliveries; a mention that came later joins the document's story."""
+    version = ("event_time", "document_id") if not suffix else ("document_id", *VERSION)
     counted = (
-        "(SELECT event_time, document_id, count(*) FILTER (WHERE entity_id <> %s) AS companies, max(story_id::text)::uuid AS story"
-        " FROM core.mention WHERE run_id = %s AND document_id = ANY(%s) GROUP BY event_time, document_id) AS counted"
+        f"(SELECT {', '.join(version)}, count(*) FILTER (WHERE entity_id <> %s) AS companies,"
+        f" max(story_id::text)::uuid AS story FROM core.mention{suffix}"
+        f" WHERE run_id = %s AND document_id = ANY(%s) GROUP BY {', '.join(version)}) AS counted"
     )
-    await connection.execute(
-        f"UPDATE core.document d SET companies = counted.companies FROM {counted} WHERE d.run_id = %s"  # noqa: S608
-        " AND d.event_time = counted.event_time AND d.document_id = counted.document_id AND d.companies <> counted.companies",
-        (MARKET, run_id, documents, run_id),
-    )
-    await connection.execute(
-        f"UPDATE core.mention m SET companies = counted.companies, story_id = counted.story FROM {counted}"  # noqa: S608
-        " WHERE m.run_id = %s AND m.event_time = counted.event_time AND m.document_id = counted.document_id"
-        " AND (m.companies <> counted.companies OR m.story_id IS DISTINCT FROM counted.story)",
-        (MARKET, run_id, documents, run_id),
-    )
+    for table, told in (("document", ""), ("mention", ", story_id = counted.story")):
+        same = " AND ".join(f"t.{name} = counted.{name}" for name in version)
+        differs = "t.companies <> counted.companies"
+        if told:
+            differs = f"({differs} OR t.story_id IS DISTINCT FROM counted.story)"
+        await connection.execute(
+            f"UPDATE core.{table}{suffix} t SET companies = counted.companies{told} FROM {counted}"
+            f" WHERE t.run_id = %s AND {same} AND {differs}",
+            (MARKET, run_id, documents, run_id),
+        )
