@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from streams.adapters.kafka.admin import offset_spans
@@ -82,13 +82,27 @@ def result_settings(settings: Settings) -> dict[str, object]:
     return settings.model_dump(mode="json", include={"time", "limits", "detector"})
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """How a service differs from the live one; benchmarks use it to stay apart from live rows and topics."""
+
+    kind: str = "live"
+    notify: bool = True
+    inputs: Mapping[str, SourceClass] = field(default_factory=lambda: SOURCE_CLASSES)
+    classifier: Classifier | None = None
+    """In place of Triton."""
+
+
+LIVE = Variant()
+
+
 @asynccontextmanager
-async def open_service(settings: Settings, classifier: Classifier | None = None) -> AsyncIterator[Service]:
+async def open_service(settings: Settings, variant: Variant = LIVE) -> AsyncIterator[Service]:
     """Connect everything; closes it again.
 
     Args:
         settings: the whole tree.
-        classifier: in place of Triton (benchmarks measure the pipeline with a null model).
+        variant: what to do otherwise than live.
 
     Raises:
         Misconfigured, Unavailable: the first start-up check that fails, as one clear line.
@@ -102,12 +116,13 @@ async def open_service(settings: Settings, classifier: Classifier | None = None)
         await database.open()
         stack.push_async_callback(database.close)
         producer = await stack.enter_async_context(KafkaProducer.connect(settings.kafka))
+        classifier = variant.classifier
         if classifier is None:
             triton = require(settings.triton.url, "SENTIWATCH_TRITON__URL")
             classifier = await stack.enter_async_context(TritonClassifier(triton, settings.triton))
         async with database.transaction() as connection:
             run = await ensure_run(
-                connection, settings.run, kind="live", notify=True, settings=result_settings(settings),
+                connection, settings.run, kind=variant.kind, notify=variant.notify, settings=result_settings(settings),
                 gazetteer=gazetteer.version,
             )  # fmt: skip
             await load_reference(connection, gazetteer)
@@ -133,6 +148,6 @@ async def open_service(settings: Settings, classifier: Classifier | None = None)
             closer=Closer(PostgresClosingStore(database, run, settings), settings, run.name),
             outbox=Outbox(database, producer),
             producer=producer,
-            inputs=SOURCE_CLASSES,
+            inputs=variant.inputs,
             partitions=[],
         )

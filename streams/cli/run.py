@@ -54,6 +54,15 @@ def fingerprint(name: str = typer.Argument("live"), json_output: bool = JSON) ->
         typer.echo(result.digest)
 
 
+@app.command()
+def drop(name: str) -> None:
+    """Remove a run with all its rows; the live one is refused. Example: sentiwatch run drop bench-1"""
+    from streams.adapters.postgres.runs import drop_run  # noqa: PLC0415
+
+    with_database(lambda database: drop_run(database, name))
+    typer.echo(f"run {name} dropped")
+
+
 def with_database(action: Callable[[Database], Awaitable[Any]]) -> Any:
     """Run one action on an open database."""
     from streams.adapters.postgres.connection import Database  # noqa: PLC0415

@@ -56,7 +56,7 @@ class ScoringStage:
     def __init__(
         self, classifier: Classifier, store: ScoreStore, infos: Mapping[str, ModelInfo], capacity: int
     ) -> None:
-        self._classifier = classifier
+        self.classifier = classifier
         self._store = store
         self._infos = infos
         self._recent = RecentScores(capacity)
@@ -100,7 +100,7 @@ class ScoringStage:
         if not questions:
             return
         version = self._infos[model].version
-        results = await self._classifier.classify(model, [question for _, question in questions])
+        results = await self.classifier.classify(model, [question for _, question in questions])
         for (key, _), result in zip(questions, results, strict=True):
             if result is not None:
                 answers.found[key] = result

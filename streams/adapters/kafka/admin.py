@@ -93,6 +93,11 @@ class KafkaAdmin:
             await self._settle(topics)
         return [topic.name for topic in missing]
 
+    async def delete(self, topics: Iterable[Topic]) -> None:
+        """Remove topics and their records for good."""
+        with kafka_errors(where(self._settings)):
+            await self._client.delete_topics([topic.name for topic in topics])
+
     async def _create(self, topics: Collection[Topic], without: frozenset[str] = frozenset()) -> None:
         answer = await self._client.create_topics([self._new(topic, without) for topic in topics])
         older = []

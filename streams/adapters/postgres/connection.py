@@ -92,3 +92,14 @@ class Database:
         with translated():
             async with self._pool.connection() as connection, connection.transaction():
                 yield connection
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
+        """A connection whose every statement commits by itself, as `… CONCURRENTLY` needs."""
+        with translated():
+            async with self._pool.connection() as connection:
+                await connection.set_autocommit(True)
+                try:
+                    yield connection
+                finally:
+                    await connection.set_autocommit(False)

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from streams.errors import Misconfigured
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from psycopg import AsyncConnection
+
+    from streams.adapters.postgres.connection import Database
 
 # Cut by month in a live run; a replay is dropped as a whole and needs no months.
 MONTHLY = ("document", "mention")
@@ -105,3 +109,29 @@ async def _ensure_month(connection: AsyncConnection[Any], parent: str, year: int
             high=sql.Literal(f"{following[0]:04d}-{following[1]:02d}-01T00:00:00+00:00"),
         )
     )
+
+
+async def drop_run(database: Database, name: str) -> None:
+    """Remove a run: detach its partitions without locking the parents against readers and writers, then drop them.
+
+    Raises:
+        Misconfigured: there is no such run, or it is the live one.
+    """
+    async with database.transaction() as connection:
+        run = await find_run(connection, name)
+    if run is None or name == "live":
+        msg = f"run {name!r} cannot be dropped: " + ("it is the live one" if run else "there is none of that name")
+        raise Misconfigured(msg)
+    async with database.autocommit() as connection:
+        for table in PARTITIONED:
+            names = {"parent": sql.Identifier(table), "child": sql.Identifier(f"{table}_r{run.run_id}")}
+            detach = "ALTER TABLE core.{parent} DETACH PARTITION core.{child} CONCURRENTLY"
+            await connection.execute(sql.SQL(detach).format(**names))
+            await connection.execute(sql.SQL("DROP TABLE core.{child}").format(**names))
+    async with database.transaction() as connection:
+        for statement in (
+            "DELETE FROM core.dirty_window WHERE run_id = %s",
+            "DELETE FROM core.outbox WHERE run_id = %s",
+            "DELETE FROM core.run WHERE run_id = %s",
+        ):
+            await connection.execute(statement, (run.run_id,))

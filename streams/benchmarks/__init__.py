@@ -1,0 +1,1 @@
+"""Benchmarks: figures that are ratios measured within one run, on texts no cache has seen."""

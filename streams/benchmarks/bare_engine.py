@@ -1,0 +1,48 @@
+"""The bare engine: run by Triton's own Python, outside Triton, on the pairs given on standard input.
+
+Usage: python bare_engine.py MODEL_REPO < {"sentiment": [[text, target], …], "topic": […]}
+
+Prints {"seconds": …, "tokens": …}: all pairs of both models on as many threads as there are cores, one text a session call
+(the best setting found: design notes in the README). Tokenising is included, as it is in Triton's model.
+Imports nothing of `streams`: that environment has only onnxruntime and tokenizers.
+"""
+
+import importlib.util
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+
+def load(repository: Path, name: str) -> Any:
+    """The Scorer of a served model."""
+    folder = repository / name / "1"
+    spec = importlib.util.spec_from_file_location(f"served_{name}", folder / "model.py")
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"no model.py in {folder}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    scorer = module.Scorer(folder)
+    scorer.many([("warm up", "")] * 4)
+    return scorer
+
+
+def main() -> None:
+    """Answer one line of pairs with one line of seconds, until standard input ends."""
+    repository = Path(sys.argv[1])
+    scorers = {name: load(repository, name) for name in ("sentiment", "topic")}
+    print("ready", flush=True)
+    with ThreadPoolExecutor(2) as pool:
+        for line in sys.stdin:
+            pairs = json.loads(line)
+            began = time.perf_counter()
+            list(pool.map(lambda name: scorers[name].many([tuple(p) for p in pairs[name]]), pairs))  # noqa: B023
+            print(json.dumps({"seconds": time.perf_counter() - began}), flush=True)
+    for scorer in scorers.values():
+        scorer.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""`sentiwatch bench`: benchmarks that print ratios measured in one run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+app = typer.Typer(help="Benchmarks. Example: sentiwatch bench pipeline --json", no_args_is_help=True)
+
+
+@app.callback()
+def benchmarks() -> None:
+    """Benchmarks print ratios measured within one run; absolute figures are this machine's, at this moment."""
+
+
+@app.command()
+def pipeline(
+    json_output: bool = typer.Option(False, "--json", help="Print JSON."),  # noqa: FBT001, FBT003
+    chunks: int = typer.Option(3, min=1, help="Rounds of pipeline, Triton, engine."),
+    texts: int = typer.Option(400, min=32, help="Texts a round."),
+) -> None:
+    """The pipeline against Triton alone against the bare engine; null model; latency; memory.
+
+    Example: sentiwatch bench pipeline --json
+    """
+    from streams.benchmarks.pipeline import Plan, measure  # noqa: PLC0415
+    from streams.cli.worker import run_loop, set_up_logging  # noqa: PLC0415
+    from streams.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    set_up_logging("WARNING")
+    plan = Plan(chunks=chunks, chunk_texts=texts)
+    result = run_loop(measure(settings, plan, triton_python(), lambda text: typer.echo(f"bench: {text}", err=True)))
+    typer.echo(json.dumps(result) if json_output else table(result))
+
+
+def triton_python() -> Path:
+    """The interpreter of Triton's local environment, which has the bare engine."""
+    from streams.local.layout import default_layout  # noqa: PLC0415
+
+    return default_layout().triton_environment / "bin" / "python"
+
+
+def table(result: dict[str, Any]) -> str:
+    """One figure a line."""
+    return "\n".join(f"{name:36} {value}" for name, value in result.items())
