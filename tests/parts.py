@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import socket
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,21 +104,26 @@ def _last(visitor: IO[str]) -> bool:
 
 
 def _docker_answers() -> bool:
+    place = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if place.startswith("unix://") and not _accepts(place.removeprefix("unix://")):
+        return False  # asked first: the client leaves its socket open when nobody answers
     import docker
     from docker.errors import DockerException
 
-    if "DOCKER_HOST" not in os.environ and not DOCKER_SOCKET.exists():
-        return False  # asking would leave a socket open
     try:
-        client = docker.from_env(timeout=3)
+        with contextlib.closing(docker.from_env(timeout=3)) as client:
+            return bool(client.ping())
     except DockerException:
         return False
-    try:
-        return bool(client.ping())
-    except DockerException:
-        return False
-    finally:
-        client.close()
+
+
+def _accepts(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True
 
 
 @contextlib.contextmanager
