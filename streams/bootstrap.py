@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from streams.adapters.kafka.admin import offset_spans
@@ -14,7 +15,7 @@ from streams.adapters.postgres.closing import PostgresClosingStore
 from streams.adapters.postgres.connection import Database
 from streams.adapters.postgres.documents import PostgresDocumentStore
 from streams.adapters.postgres.migrate import check
-from streams.adapters.postgres.outbox import Outbox
+from streams.adapters.postgres.outbox import PostgresOutbox
 from streams.adapters.postgres.registry import load_reference
 from streams.adapters.postgres.rows import RowMaker
 from streams.adapters.postgres.runs import Run, ensure_run
@@ -26,6 +27,7 @@ from streams.errors import Misconfigured
 from streams.gazetteer.catalogue import Gazetteer
 from streams.gazetteer.matcher import AhoCorasickMatcher
 from streams.pipeline import Pipeline
+from streams.runtime.service import Service
 from streams.settings import Settings, require
 from streams.stages.classify import ScoringStage
 from streams.stages.close_windows import Closer
@@ -40,41 +42,25 @@ if TYPE_CHECKING:
     from streams.ports import Classifier
 
 
-@dataclass(slots=True)
-class Service:
-    """Everything a worker needs, connected."""
+async def find_ends(
+    settings: Settings, run: Run, store: PostgresDocumentStore, inputs: Mapping[str, SourceClass]
+) -> Mapping[SourcePartition, int]:
+    """Make the progress rows of all input partitions and return their end offsets as of now.
 
-    settings: Settings
-    database: Database
-    run: Run
-    store: PostgresDocumentStore
-    pipeline: Pipeline
-    closer: Closer
-    outbox: Outbox
-    producer: KafkaProducer
-    inputs: Mapping[str, SourceClass]
-    partitions: list[SourcePartition]
-
-    async def prepare(self) -> Mapping[SourcePartition, int]:
-        """Make the progress rows and return the end offsets as of now.
-
-        Raises:
-            Misconfigured: stored progress lies beyond a partition's end: the topic was made anew under the same run.
-        """
-        spans = await offset_spans(self.settings.kafka, list(self.inputs))
-        starts = {source: (self.inputs[source.topic], span.beginning) for source, span in spans.items()}
-        await self.store.register(starts)
-        self.partitions = sorted(spans)
-        stored = await self.store.progress(self.partitions)
-        for source, span in spans.items():
-            if stored[source].next_offset > span.end:
-                msg = (
-                    f"run {self.run.name} has stored {source.topic}-{source.partition} up to offset "
-                    f"{stored[source].next_offset}, but the topic ends at {span.end}: it was made anew; "
-                    "use another SENTIWATCH_RUN"
-                )
-                raise Misconfigured(msg)
-        return {source: span.end for source, span in spans.items()}
+    Raises:
+        Misconfigured: stored progress lies beyond a partition's end: the topic was made anew under the same run.
+    """
+    spans = await offset_spans(settings.kafka, list(inputs))
+    await store.register({source: (inputs[source.topic], span.beginning) for source, span in spans.items()})
+    stored = await store.progress(list(spans))
+    for source, span in spans.items():
+        if stored[source].next_offset > span.end:
+            raise Misconfigured(
+                f"run {run.name} has stored {source.topic}-{source.partition} up to offset "
+                f"{stored[source].next_offset}, but the topic ends at {span.end}: it was made anew; "
+                "use another SENTIWATCH_RUN"
+            )
+    return {source: span.end for source, span in spans.items()}
 
 
 def result_settings(settings: Settings) -> dict[str, object]:
@@ -135,19 +121,18 @@ async def open_service(settings: Settings, variant: Variant = LIVE) -> AsyncIter
             author_key_version=settings.privacy.author_key_version,
             lateness={source_class: settings.lateness(source_class) for source_class in SourceClass},
         )
+        store = PostgresDocumentStore(database, run, rows, settings.limits.dead_letter_bytes)
         yield Service(
             settings=settings,
-            database=database,
-            run=run,
-            store=PostgresDocumentStore(database, run, rows, settings.limits.dead_letter_bytes),
+            inputs=variant.inputs,
             pipeline=Pipeline(
                 limits=InputLimits.of(settings),
                 enricher=Enricher(AhoCorasickMatcher(gazetteer), DatasketchSigner(), FunctionWordDetector()),
                 scoring=ScoringStage(classifier, scores, infos, settings.worker.cached_scores),
             ),
+            store=store,
             closer=Closer(PostgresClosingStore(database, run, settings), settings, run.name),
-            outbox=Outbox(database, producer),
-            producer=producer,
-            inputs=variant.inputs,
-            partitions=[],
+            outbox=PostgresOutbox(database, producer),
+            relay=producer,
+            find_ends=partial(find_ends, settings, run, store, variant.inputs),
         )

@@ -91,3 +91,10 @@ class Relay(Protocol):
 
     async def publish(self, records: Iterable[Outgoing]) -> int:
         """Send all and return how many, once the broker has confirmed every one."""
+
+
+class Outbox(Protocol):
+    """Messages written in the transactions that cause them, on their way to Kafka."""
+
+    async def flush(self, limit: int = 500) -> int:
+        """Publish up to ``limit`` of the oldest and return how many; at least once, in the order they were written."""

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streams.adapters.kafka.admin import KafkaAdmin
+from streams.adapters.postgres.connection import Database
 from streams.adapters.postgres.runs import drop_run
 from streams.benchmarks.texts import Post, posts
-from streams.bootstrap import Service, Variant, open_service
+from streams.bootstrap import Variant, open_service
 from streams.domain.document import Probabilities, SourceClass
 from streams.domain.label import SENTIMENT_LABELS, TOPICS
 from streams.domain.score import SCALE, SENTIMENT, TOPIC, ModelInfo, Question
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from streams.domain.batch import Batch
+    from streams.runtime.service import Service
     from streams.settings import Settings
 
     Tell = Callable[[str], None]
@@ -158,7 +160,7 @@ class Bench:
     async def publish(self, chunk: Sequence[Post]) -> dict[str, float]:
         """Publish a chunk at once; the time each record was handed over, by document id."""
         began = time.perf_counter()
-        await self.service.producer.publish([post.record(self.topic, self.nonce) for post in chunk])
+        await self.service.relay.publish([post.record(self.topic, self.nonce) for post in chunk])
         return {f"{self.nonce}-{post.number}": began for post in chunk}
 
     async def through(self, chunk: Sequence[Post]) -> float:
@@ -191,10 +193,20 @@ async def bench_worker(settings: Settings, nonce: str, null: bool) -> AsyncItera
             finally:
                 worker.stop()
                 await running
-            await drop_run(service.database, apart.run)
     finally:
+        await forget(settings, apart.run)
         async with KafkaAdmin.connect(settings.kafka) as admin:
             await admin.delete([topic])
+
+
+async def forget(settings: Settings, run: str) -> None:
+    """Remove the rows of a benchmark's run."""
+    database = Database(settings.postgres.url.get_secret_value(), 1)
+    await database.open()
+    try:
+        await drop_run(database, run)
+    finally:
+        await database.close()
 
 
 async def measure(settings: Settings, plan: Plan, python: Path, tell: Tell) -> dict[str, Any]:

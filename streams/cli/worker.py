@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 LOG_EVERY_SECONDS = 10.0
-QUIET = ("faust", "mode", "aiokafka", "alembic", "asyncio")
+QUIET = {"faust": logging.ERROR, "mode": logging.ERROR, "alembic": logging.WARNING, "asyncio": logging.ERROR, "aiokafka": logging.CRITICAL}
 
 
 def worker(
@@ -41,8 +41,8 @@ def worker(
 def set_up_logging(level: str) -> None:
     """Our own lines on stderr; the libraries' only when something is wrong."""
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    for name, quiet in QUIET.items():
+        logging.getLogger(name).setLevel(quiet)
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:

@@ -15,9 +15,9 @@ from streams.wire.heartbeat import encode_heartbeat
 from streams.wire.outgoing import Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from streams.bootstrap import Service
+    from streams.runtime.service import Service
     from streams.domain.document import Progress, SourcePartition
 
 LIVE_WITHIN = timedelta(hours=1)
@@ -38,8 +38,9 @@ def silent_partitions(
 class Heartbeats:
     """Writes a heartbeat into each silent partition, every interval. The wall clock is read here and nowhere downstream."""
 
-    def __init__(self, service: Service, interval: timedelta) -> None:
+    def __init__(self, service: Service, partitions: Sequence[SourcePartition], interval: timedelta) -> None:
         self._service = service
+        self._partitions = partitions
         self._interval = interval
 
     async def run(self) -> None:
@@ -51,10 +52,10 @@ class Heartbeats:
     async def beat(self) -> None:
         """One round; several workers may overlap, which does no harm."""
         now = datetime.now(UTC)
-        progress = await self._service.store.progress(self._service.partitions)
+        progress = await self._service.store.progress(self._partitions)
         stamp = round(now.timestamp() * 1000)
         value = encode_heartbeat(now)
         silent = silent_partitions(progress, now, self._interval)
-        await self._service.producer.publish(
+        await self._service.relay.publish(
             [Outgoing(source.topic, value, timestamp_ms=stamp, partition=source.partition) for source in silent]
         )

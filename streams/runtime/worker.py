@@ -21,10 +21,10 @@ from streams.runtime.heartbeat import Heartbeats
 from streams.runtime.patience import patiently
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from typing import Any
 
-    from streams.bootstrap import Service
+    from streams.runtime.service import Service
     from streams.domain.document import SourcePartition
 
 log = logging.getLogger(__name__)
@@ -83,13 +83,13 @@ class Worker:
         Raises:
             SentiwatchError: a start-up check failed, or a lane met an error that retrying cannot help.
         """
-        ends = await self._service.prepare()
+        ends = await self._service.find_ends()
         self._install_signals()
         progress = await self._service.store.progress(list(ends))
         self.status.total = sum(max(0, end - progress[source].next_offset) for source, end in ends.items())
         self._app.finalize()
         await self._app.start()
-        background = [asyncio.ensure_future(task) for task in self._background(drain=drain)]
+        background = [asyncio.ensure_future(task) for task in self._background(ends, drain=drain)]
         try:
             self.status.phase = "consuming"
             await self._until_done(ends, background, drain=drain)
@@ -112,10 +112,11 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
 
-    def _background(self, *, drain: bool) -> list[Coroutine[Any, Any, None]]:
+    def _background(self, partitions: Iterable[SourcePartition], *, drain: bool) -> list[Coroutine[Any, Any, None]]:
         tasks = [self._closing(), self._publishing()]
         if not drain and self._settings.worker.heartbeat_interval:
-            tasks.append(Heartbeats(self._service, self._settings.worker.heartbeat_interval).run())
+            interval = self._settings.worker.heartbeat_interval
+            tasks.append(Heartbeats(self._service, list(partitions), interval).run())
         return tasks
 
     async def _until_done(

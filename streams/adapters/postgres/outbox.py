@@ -16,7 +16,7 @@ SELECT_UNSENT = (
 )
 
 
-class Outbox:
+class PostgresOutbox:
     """Hands unsent rows to a relay and marks them once the broker has confirmed them."""
 
     def __init__(self, database: Database, relay: Relay) -> None:
