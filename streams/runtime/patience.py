@@ -1,18 +1,20 @@
-"""Waiting for a dependency: exponential backoff with jitter, without end; one log line when it goes, one when it is back."""
+"""Waiting for a dependency: exponential backoff with jitter, without end.
+
+One log line when it goes, one when it is back.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import logging
+import random
 from typing import TYPE_CHECKING, TypeVar
-
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from streams.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from tenacity import RetryCallState
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -21,25 +23,26 @@ FIRST_WAIT = 0.2
 LONGEST_WAIT = 15.0
 
 
-def _announce(state: RetryCallState) -> None:
-    if state.attempt_number == 1 and state.outcome is not None:
-        log.warning("waiting: %s", state.outcome.exception())
-
-
 async def patiently(action: Callable[[], Awaitable[T]]) -> T:
-    """The action's result, however long its dependency is away. Cancelling ends the wait; other errors pass through."""
-    attempts = AsyncRetrying(
-        retry=retry_if_exception_type(Unavailable),
-        wait=wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT, jitter=1.0),
-        before_sleep=_announce,
-        reraise=True,
-    )
-    async for attempt in attempts:
-        with attempt:
+    """The action's result, however long its dependency is away.
+
+    Cancelling ends the wait; errors other than `Unavailable` pass through.
+    """
+    for attempt in itertools.count(1):
+        try:
             result = await action()
-        if attempt.retry_state.outcome is not None and not attempt.retry_state.outcome.failed:
-            if attempt.retry_state.attempt_number > 1:
-                log.warning("back after %d attempts", attempt.retry_state.attempt_number)
+        except Unavailable as error:
+            if attempt == 1:
+                log.warning("waiting: %s", error)
+            await asyncio.sleep(pause_after(attempt))
+        else:
+            if attempt > 1:
+                log.warning("back after %d attempts", attempt)
             return result
-    msg = "retrying without end has ended"
-    raise AssertionError(msg)
+    raise AssertionError("retrying without end has ended")
+
+
+def pause_after(attempt: int) -> float:
+    """Seconds to wait after this many attempts: doubled each time, then half of it to all of it."""
+    longest: float = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempt - 1, 16))
+    return random.uniform(longest / 2, longest)  # noqa: S311 - spreads retries, no secret
