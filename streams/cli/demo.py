@@ -59,17 +59,18 @@ def _perform(*, once: bool, seed: int, keep: bool) -> Sequence[str]:
 
     given, external, models = _given()
     show = _Show(seed, _console(), Phases(Console(stderr=True)))
-    show.invent()
-    with hold_place(given, external, models) as place, _stopped_after(place, show, keep=keep):
-        addresses = show.start(place)
-        settings = settings_at(given, addresses)
-        show.prepare(settings, place)
-        show.publish(settings)
-        show.work(settings)
-        problems = show.present(settings, place, addresses)
-        if not once:
-            show.serve(settings)
-        return problems
+    with hold_place(given, external, models) as place:
+        show.invent()
+        with _stopped_after(place, show, keep=keep):
+            addresses = show.start(place)
+            settings = settings_at(given, addresses)
+            show.prepare(settings, place)
+            show.publish(settings)
+            show.work(settings)
+            problems = show.present(settings, place, addresses)
+            if not once:
+                show.serve(settings)
+            return problems
 
 
 def _given() -> tuple[Settings, Addresses, Path | None]:

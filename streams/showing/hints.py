@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from streams.showing.found import Alert
 
 ALERTS_SQL = """\
-SELECT opened_at, severity, state, entity_symbol, topic, observed,
+SELECT opened_at, severity, state, entity_id, topic, observed,
        round(expected::numeric, 1) AS expected, p_value, sources
 FROM bi_v1.alerts ORDER BY opened_at;"""
 

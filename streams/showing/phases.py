@@ -69,7 +69,7 @@ class Teller:
             self._progress.update(self._task, completed=done, said=said, total=total)
         elif time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_SECONDS
-            self._console.print(f"{self._name} … {said}", highlight=False)
+            self._console.print(f"{self._name} … {said}", highlight=False, soft_wrap=True)
 
     def say(self, said: str) -> None:
         """A word on where it is, without a count."""
@@ -80,7 +80,9 @@ class Teller:
         """Complete the bar, or print the one line of this phase."""
         if self._progress.disable:
             spent = time.monotonic() - self._began
-            self._console.print(f"{self._name}: {self._said or done} ({spent:.1f} s)", highlight=False)
+            self._console.print(
+                f"{self._name}: {self._said or done} ({spent:.1f} s)", highlight=False, soft_wrap=True
+            )
             return
         task = self._progress.tasks[0]
         self._progress.update(self._task, total=task.total or 1, completed=task.total or 1)
