@@ -94,7 +94,7 @@ class Bench:
         self.lane = Lane(SourceClass.NEWS, pipeline(self.classifier, self.store.scores), self.store, settings)
 
     async def start(self, *partitions: SourcePartition):
-        await self.store.register({p: (SourceClass.NEWS, 0) for p in partitions or (NEWS,)})
+        await self.store.register(dict.fromkeys(partitions or (NEWS,), (SourceClass.NEWS, 0)))
         return await self.lane.reset(list(partitions or (NEWS,)))
 
     async def add(self, *offsets: int, source: SourcePartition = NEWS) -> None:
