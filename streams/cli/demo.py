@@ -142,7 +142,7 @@ class _Show:
             def tell(part: str, stage: str) -> None:
                 stages[part] = stage
                 ready = sum(stage.startswith("ready") for stage in stages.values())
-                teller.at(ready, ", ".join(f"{name} {said}" for name, said in sorted(stages.items())))
+                teller.at(ready, ", ".join(_brief(*told) for told in sorted(stages.items())), 3)
 
             return place.start(tell)
 
@@ -214,6 +214,11 @@ class _Show:
         typer.echo("A worker serves on: what you publish now is scored and stored. Ctrl-C stops everything.")
         run_loop(acts.work(settings, None, drain=False))
         _terminate_orderly()
+
+
+def _brief(part: str, stage: str) -> str:
+    """`kafka 4.9 s` once it is ready, `kafka …` before."""
+    return f"{part}{stage[5:].removeprefix(' after')}" if stage.startswith("ready") else f"{part} …"
 
 
 def _short(path: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,15 +31,19 @@ class Phases:
     def phase(self, name: str, total: int | None = None, done: str = "done") -> Iterator[Teller]:
         """One phase; nothing is said of its end when it fails."""
         began = time.monotonic()
-        columns = (
+        with Progress(
             SpinnerColumn(),
-            TextColumn("{task.description:34}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.description:31}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=20),
+            TextColumn("{task.percentage:>3.0f} %", table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[said]}"),
-        )
-        with Progress(*columns, console=self._console, disable=not self._console.is_terminal) as progress:
+            TextColumn(
+                "{task.fields[said]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
+            ),
+            console=self._console,
+            expand=True,
+            disable=not self._console.is_terminal,
+        ) as progress:
             teller = Teller(self._console, progress, name, total)
             yield teller
             teller.finish(done)
@@ -69,12 +74,8 @@ class Teller:
             self._progress.update(self._task, completed=done, said=said, total=total)
         elif time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_SECONDS
-            self._console.print(f"{self._name} … {said}", highlight=False, soft_wrap=True)
-
-    def say(self, said: str) -> None:
-        """A word on where it is, without a count."""
-        self._said = said
-        self._progress.update(self._task, said=said)
+            count = f"{done:,} of {total:,}, " if total else ""
+            self._console.print(f"{self._name} … {count}{said}", highlight=False, soft_wrap=True)
 
     def finish(self, done: str) -> None:
         """Complete the bar, or print the one line of this phase."""
@@ -92,10 +93,7 @@ def worker_line(status: WorkerStatus) -> str:
     """One line on a worker: what it has done and how fast."""
     seconds = status.consumed_seconds or time.monotonic() - status.started
     rate = status.documents / seconds if seconds else 0.0
-    return (
-        f"{status.phase}: {status.records:,} of {status.total:,} records, {status.documents:,} documents "
-        f"({rate:.0f}/s), {status.panes_closed:,} windows closed, {status.alerts_opened} alerts"
-    )
+    return f"{rate:.0f} documents/s, {status.panes_closed:,} windows, {status.alerts_opened} alerts"
 
 
 @dataclass(slots=True)
