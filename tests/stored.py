@@ -239,3 +239,56 @@ async def close_all(closer: Closer, *, end_of_input: bool = True) -> int:
         opened += report.alerts_opened
         if report.caught_up:
             return opened
+
+
+async def register(database: Database, run: Run, places: Iterable[tuple[str, int]]) -> None:
+    """Progress rows of partitions that have seen nothing yet, as a worker makes them at its start."""
+    async with database.transaction() as connection, connection.cursor() as cursor:
+        await cursor.executemany(
+            "INSERT INTO core.source_progress (run_id, kafka_topic, kafka_partition, source_class, next_offset)"
+            " VALUES (%s, %s, %s, %s, 0) ON CONFLICT DO NOTHING",
+            [(run.run_id, TOPICS[name], number, name) for name, number in places],
+        )
+
+
+async def fetch(database: Database, run: Run, statement: str) -> list[tuple[object, ...]]:
+    """Rows of a statement with one place for the run id."""
+    async with database.transaction() as connection:
+        return await (await connection.execute(statement, (run.run_id,))).fetchall()
+
+
+def ordinary(days: int, per_day: int, companies: int = 6, *, seed: int = 1, negative: float = 0.18) -> list[Doc]:
+    """Calm traffic with a day profile, about a few companies and four topics."""
+    rng = np.random.default_rng(seed)
+    hours = np.array([1, 1, 1, 1, 1, 2, 3, 5, 6, 6, 6, 6, 6, 7, 8, 8, 7, 6, 5, 4, 3, 2, 2, 1], dtype=float)
+    labels = ("negative", "neutral", "positive")
+    out = []
+    for day in range(days):
+        for number in range(per_day):
+            at = START + timedelta(days=day, hours=int(rng.choice(24, p=hours / hours.sum())), seconds=float(rng.uniform(0, 3599)))
+            company = (f"us.c{rng.integers(companies)}",) if rng.random() < 0.85 else ()
+            label = labels[rng.choice(3, p=[negative, 0.5, 0.5 - negative])]
+            out.append(
+                Doc(
+                    f"o{seed}-{day}-{number}", at, company, label, f"wire-{rng.integers(20)}",
+                    topic=("macro", "earnings", "energy_oil", "politics")[rng.integers(4)],
+                    source_class="news" if rng.random() < 0.5 else "social", partition=int(rng.integers(2)),
+                )
+            )  # fmt: skip
+    return out
+
+
+def surge(at: datetime, stories: int, hours: float, entity: str = "us.c1", *, seed: int = 1, **options: object) -> list[Doc]:
+    """Distinct stories about one company, from many sources; negative unless told otherwise."""
+    rng = np.random.default_rng(seed)
+    options.setdefault("sentiment", "negative")
+    times = np.sort(rng.uniform(0, hours * 3600, stories))
+    return [
+        Doc(f"s{seed}-{entity}-{n}", at + timedelta(seconds=float(t)), (entity,) if entity else (), source=f"wire-{n % 9}", **options)  # type: ignore[arg-type]
+        for n, t in enumerate(times)
+    ]
+
+
+def in_order(documents: Iterable[Doc]) -> list[Doc]:
+    """As published: by event time, each with its partition's watermark before it."""
+    return with_watermarks(sorted(documents, key=lambda doc: (doc.at, doc.key)))

@@ -60,6 +60,8 @@ VIEWS = {
             ("sources", "a.sources", "independent sources (publishers, authors) of the negative stories"),
             ("dedup_key", "a.dedup_key", "rule|entity|topic|source class: what repeated alerts have in common"),
             ("evidence", "a.evidence", "JSON: both spans' figures, baseline, topics, sources by class, model versions, SQL"),
+            ("derivation", "replace(a.evidence ->> 'sql', '{run}', quote_literal(run.name))", "SQL (on schema core) that gives"
+             " observed again"),
         ),
     ),
     "alert_documents": (

@@ -82,7 +82,7 @@ def _print_dossier(alert: dict[str, Any]) -> None:
         "strongest documents, one a story",
         *(line for document in alert["top_documents"] for line in _document(document)),
         "derived again by",
-        f"  {evidence.get('sql', '')}",
+        f"  {alert['derivation']}",
     ]
     typer.echo("\n".join(lines))
 

@@ -109,13 +109,14 @@ class PostgresClosing(ClosingRows, Folding, Surges):
             signatures=[story.document.signature for story in leading],
         )
         times = [story.document.event_time for story in stories]
-        # A version that is superseded while this runs moves to the history: current rows first, history after them.
+        # A version that is superseded while this runs moves to the history, so history comes last.
+        # Versions that nothing ever reads get no story, whenever they arrive.
         for table in ("document", "mention", "document_history", "mention_history"):
             current = not table.endswith("history")
             bounds = (
                 "AND t.event_time = s.event_time AND t.event_time BETWEEN %(low)s AND %(high)s"
                 if current
-                else ""
+                else "AND t.superseded_pane > t.known_pane"
             )
             await self._execute(
                 f"""
