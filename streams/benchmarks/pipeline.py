@@ -156,6 +156,7 @@ class Bench:
     asked: Asked
     topic: str
     nonce: str
+    running: asyncio.Future[Any]
 
     async def publish(self, chunk: Sequence[Post]) -> dict[str, float]:
         """Publish a chunk at once; the time each record was handed over, by document id."""
@@ -163,10 +164,19 @@ class Bench:
         await self.service.relay.publish([post.record(self.topic, self.nonce) for post in chunk])
         return {f"{self.nonce}-{post.number}": began for post in chunk}
 
+    async def wait_for(self, ids: Sequence[str]) -> None:
+        """Until all of them are stored; a worker that fails meanwhile fails the benchmark."""
+        stored = asyncio.ensure_future(self.stored.wait_for(ids))
+        await asyncio.wait({stored, self.running}, return_when=asyncio.FIRST_COMPLETED)
+        if not stored.done():
+            stored.cancel()
+            self.running.result()
+            raise Misconfigured("the benchmark's worker has ended early")
+
     async def through(self, chunk: Sequence[Post]) -> float:
         """Seconds from publishing a chunk to its last document being stored."""
         sent = await self.publish(chunk)
-        await self.stored.wait_for(list(sent))
+        await self.wait_for(list(sent))
         return max(self.stored.at[source_id] for source_id in sent) - min(sent.values())
 
 
@@ -189,7 +199,7 @@ async def bench_worker(settings: Settings, nonce: str, null: bool) -> AsyncItera
             worker = Worker(service, f"bench-{nonce}")
             running = asyncio.ensure_future(worker.run(drain=False))
             try:
-                yield Bench(service, stored, asked, topic.name, nonce)
+                yield Bench(service, stored, asked, topic.name, nonce, running)
             finally:
                 worker.stop()
                 await running
@@ -274,7 +284,7 @@ async def latency(bench: Bench, chunk: Sequence[Post]) -> dict[str, float]:
     for post in chunk:
         sent |= await bench.publish([post])
         await asyncio.sleep(1 / LATENCY_RATE)
-    await bench.stored.wait_for(list(sent))
+    await bench.wait_for(list(sent))
     waits = sorted(bench.stored.at[source_id] - at for source_id, at in sent.items())
     cuts = statistics.quantiles(waits, n=20)
     return {"p50": round(statistics.median(waits), 3), "p95": round(cuts[-1], 3), "rate": LATENCY_RATE}

@@ -77,6 +77,8 @@ class PostgresDocumentStore:
             await self._write_dead_letters(connection, batch.dead_letters)
 
     async def _prepare_months(self, batch: Batch) -> None:
+        if not self._run.monthly:
+            return
         needed = {month_of(item.enriched.document.event_time) for item in batch.documents} - self._months
         if needed:
             async with self._database.transaction() as connection:

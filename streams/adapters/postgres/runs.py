@@ -35,11 +35,17 @@ class Run:
     run_id: int
     name: str
     notify: bool
+    kind: str = "live"
+
+    @property
+    def monthly(self) -> bool:
+        """Whether documents and mentions are cut by month; a replay is dropped as a whole and needs no months."""
+        return self.kind == "live"
 
 
 async def find_run(connection: AsyncConnection[Any], name: str) -> Run | None:
     """The run of that name, if there is one."""
-    cursor = await connection.execute("SELECT run_id, name, notify FROM core.run WHERE name = %s", (name,))
+    cursor = await connection.execute("SELECT run_id, name, notify, kind FROM core.run WHERE name = %s", (name,))
     row = await cursor.fetchone()
     return Run(*row) if row else None
 
@@ -63,7 +69,7 @@ async def ensure_run(
     run_id = int(row[0])
     for table in PARTITIONED:
         await connection.execute(partition_statement(table, run_id, monthly=kind == "live" and table in MONTHLY))
-    return Run(run_id, name, notify)
+    return Run(run_id, name, notify, kind)
 
 
 def partition_statement(table: str, run_id: int, *, monthly: bool) -> sql.Composed:
