@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
 from streams import __version__
-from streams.cli import alerts, bench, classify, database, demo, doctor, ingest, local, model, run, topics, worker
+from streams.cli import (
+    alerts,
+    bench,
+    classify,
+    database,
+    demo,
+    doctor,
+    ingest,
+    local,
+    model,
+    run,
+    topics,
+    worker,
+)
 from streams.errors import SentiwatchError
 
 app = typer.Typer(
@@ -32,7 +46,7 @@ app.command(name="doctor")(doctor.doctor)
 app.command(name="demo")(demo.demo)
 
 
-def print_version(value: bool) -> None:  # noqa: FBT001 - typer hands the flag over by position
+def print_version(value: bool) -> None:
     if value:
         typer.echo(f"sentiwatch {__version__}")
         raise typer.Exit
@@ -40,8 +54,10 @@ def print_version(value: bool) -> None:  # noqa: FBT001 - typer hands the flag o
 
 @app.callback()
 def options(
-    debug: bool = typer.Option(False, "--debug", help="Show a traceback on failure."),  # noqa: FBT001, FBT003
-    version: bool = typer.Option(False, "--version", callback=print_version, is_eager=True, help="Print the version."),  # noqa: FBT001, FBT003
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on failure.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Settings come from SENTIWATCH_* variables or a .env file; `sentiwatch doctor` checks them."""
     if debug:

@@ -62,7 +62,9 @@ class Pipeline:
 
     def read(self, records: Sequence[RawRecord], clocks: Mapping[SourcePartition, PartitionClock]) -> Slice:
         """Decode, validate and normalise; moves each record's clock. Call it in offset order. Bad data never raises."""
-        documents, letters, touched = [], [], {}
+        documents: list[Read] = []
+        letters: list[DeadLetter] = []
+        touched: dict[SourcePartition, PartitionClock] = {}
         for record in records:
             clock = touched.setdefault(record.source, clocks[record.source])
             outcome = read_record(record, clock.source_class, self.limits)
@@ -83,7 +85,8 @@ class Pipeline:
         enriched = await self._enrich(part.documents)
         classified = await self.scoring.classify(enriched)
         refused = tuple(
-            DeadLetter(item.record, Reason.MODEL_REFUSED.value, "the model refuses this text") for item in classified.refused
+            DeadLetter(item.record, Reason.MODEL_REFUSED.value, "the model refuses this text")
+            for item in classified.refused
         )
         return Batch(part.moves, classified.documents, part.dead_letters + refused, classified.scores)
 

@@ -40,7 +40,9 @@ class Classifier(Protocol):
 class ScoreStore(Protocol):
     """Scores already paid for, shared by all runs."""
 
-    async def lookup(self, model: str, version: str, keys: Sequence[ScoreKey]) -> dict[ScoreKey, Probabilities]:
+    async def lookup(
+        self, model: str, version: str, keys: Sequence[ScoreKey]
+    ) -> dict[ScoreKey, Probabilities]:
         """The stored ones among ``keys``."""
 
 

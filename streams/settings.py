@@ -38,7 +38,9 @@ class KafkaSettings(Group):
     sasl_password: SecretStr = SecretStr("")
     ca_file: Path | None = None
     group: str = "sentiwatch"
-    instance_id: str = Field("", description="static membership; unique per worker; default: derived from the host")
+    instance_id: str = Field(
+        "", description="static membership; unique per worker; default: derived from the host"
+    )
     session_timeout: timedelta = timedelta(seconds=10)
     partitions: int = Field(4, ge=1, description="partitions of the input topics, when we create them")
     replication: int = Field(1, ge=1)
@@ -46,19 +48,25 @@ class KafkaSettings(Group):
 
 class TritonSettings(Group):
     url: str = Field("", description="host:port of gRPC; default: the local server, when it runs")
-    timeout: timedelta = Field(timedelta(seconds=30), description="per request; well above p99 (design: a cancel can hurt)")
+    timeout: timedelta = Field(
+        timedelta(seconds=30), description="per request; well above p99 (design: a cancel can hurt)"
+    )
     batch: int = Field(32, ge=1, le=64, description="texts a request")
     in_flight: int = Field(6, ge=1, description="requests at once, over both models")
 
 
 class PostgresSettings(Group):
-    url: SecretStr = Field(SecretStr(""), description="postgresql://…; default: the local server, when it runs")
+    url: SecretStr = Field(
+        SecretStr(""), description="postgresql://…; default: the local server, when it runs"
+    )
     pool: int = Field(8, ge=2)
 
 
 class WorkerSettings(Group):
     slice_records: int = Field(256, ge=1, description="records a Kafka slice")
-    slice_age: timedelta = Field(timedelta(milliseconds=200), description="a slice is flushed at this age of its first record")
+    slice_age: timedelta = Field(
+        timedelta(milliseconds=200), description="a slice is flushed at this age of its first record"
+    )
     slices_in_flight: int = Field(3, ge=1, description="slices being classified at once, per topic")
     closer_interval: timedelta = timedelta(seconds=1)
     heartbeat_interval: timedelta = Field(timedelta(seconds=30), description="0 switches heartbeats off")
@@ -70,7 +78,9 @@ class TimeSettings(Group):
     lateness_social: timedelta = timedelta(minutes=2)
     lateness_news: timedelta = timedelta(minutes=10)
     day_cut: timedelta = Field(timedelta(0), description="start of the day window after midnight UTC")
-    max_ahead: timedelta = Field(timedelta(minutes=5), description="event time may be this far ahead of the Kafka timestamp")
+    max_ahead: timedelta = Field(
+        timedelta(minutes=5), description="event time may be this far ahead of the Kafka timestamp"
+    )
     story_memory: timedelta = timedelta(hours=24)
 
 
@@ -90,11 +100,15 @@ class DetectorSettings(Group):
     min_ratio: float = Field(2.0, ge=1, description="observed over expected")
     baseline: timedelta = timedelta(days=28)
     min_history: timedelta = Field(timedelta(days=2), description="no verdict before this much history")
-    resolve_after: timedelta = Field(timedelta(hours=1), description="this long below the close threshold resolves")
+    resolve_after: timedelta = Field(
+        timedelta(hours=1), description="this long below the close threshold resolves"
+    )
 
 
 class PrivacySettings(Group):
-    author_key: SecretStr = Field(SecretStr("local-demo-key"), description="HMAC key for author handles; set your own")
+    author_key: SecretStr = Field(
+        SecretStr("local-demo-key"), description="HMAC key for author handles; set your own"
+    )
     author_key_version: int = 1
 
 
@@ -129,7 +143,9 @@ def unknown_names(environment: dict[str, Any]) -> list[str]:
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             known |= {f"{PREFIX}{branch}__{leaf}".upper() for leaf in kind.model_fields}
-    return sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return sorted(
+        name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known
+    )
 
 
 @cache

@@ -35,7 +35,9 @@ def run_id() -> sa.Column:
     return column("run_id", sa.Integer, "the run this row belongs to (core.run)")
 
 
-def table(name: str, comment: str, *columns: sa.Column, key: tuple[str, ...], partitioned: bool = True) -> None:
+def table(
+    name: str, comment: str, *columns: sa.Column, key: tuple[str, ...], partitioned: bool = True
+) -> None:
     options = {"postgresql_partition_by": "LIST (run_id)"} if partitioned else {}
     op.create_table(name, *columns, sa.PrimaryKeyConstraint(*key), schema="core", comment=comment, **options)
 
@@ -122,8 +124,15 @@ def version_columns() -> list[sa.Column]:
 
 def known_columns() -> list[sa.Column]:
     return [
-        column("known_wm", TIME, "its partition's watermark just before it; null = nothing before it", nullable=True),
-        column("known_pane", TIME, "first pane end whose detection may read it: known_wm < pane end + lateness"),
+        column(
+            "known_wm",
+            TIME,
+            "its partition's watermark just before it; null = nothing before it",
+            nullable=True,
+        ),
+        column(
+            "known_pane", TIME, "first pane end whose detection may read it: known_wm < pane end + lateness"
+        ),
     ]
 
 
@@ -290,7 +299,12 @@ def window_tables() -> None:
         column("late", sa.Integer, "documents that came too late for this window's detection"),
         key=("run_id", "window_size", "window_start", "entity_id", "topic", "source_class"),
     )  # fmt: skip
-    op.create_index("window_agg_entity", "window_agg", ["run_id", "entity_id", "window_size", "window_start"], schema="core")
+    op.create_index(
+        "window_agg_entity",
+        "window_agg",
+        ["run_id", "entity_id", "window_size", "window_start"],
+        schema="core",
+    )
     table(
         "window_status", "closed windows: tells whether an absent cell is zero (a row here) or unknown (none)",
         run_id(),
@@ -378,7 +392,13 @@ def alert_tables() -> None:
         key=("outbox_id",), partitioned=False,
     )  # fmt: skip
     op.execute("ALTER TABLE core.outbox ALTER outbox_id ADD GENERATED ALWAYS AS IDENTITY")
-    op.create_index("outbox_unsent", "outbox", ["outbox_id"], schema="core", postgresql_where=sa.text("published_at IS NULL"))
+    op.create_index(
+        "outbox_unsent",
+        "outbox",
+        ["outbox_id"],
+        schema="core",
+        postgresql_where=sa.text("published_at IS NULL"),
+    )
     op.create_index("dirty_window_run", "dirty_window", ["run_id"], schema="core")
 
 
@@ -399,7 +419,10 @@ def upgrade() -> None:
                story_id, known_pane, superseded_pane, model_version
         FROM core.mention_history
     """)
-    op.execute("COMMENT ON VIEW core.mention_known IS 'mentions of all versions: a pane end E reads those with known_pane <= E < superseded_pane'")
+    op.execute(
+        "COMMENT ON VIEW core.mention_known IS 'mentions of all versions: a pane end E reads those with"
+        " known_pane <= E < superseded_pane'"
+    )
 
 
 def downgrade() -> None:

@@ -117,9 +117,7 @@ class BareEngine:
     @classmethod
     @asynccontextmanager
     async def start(cls, python: Path, repository: Path) -> AsyncIterator[BareEngine]:
-        """Raises Misconfigured when there is no Triton environment to run it in."""
-        if not python.exists():
-            raise Misconfigured("the bare engine needs Triton's local environment: start `sentiwatch local up` once")
+        """Ready once both models are loaded."""
         script = Path(__file__).with_name("bare_engine.py")
         process = await asyncio.create_subprocess_exec(
             str(python), str(script), str(repository), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -189,11 +187,14 @@ async def bench_worker(settings: Settings, nonce: str, null: bool) -> AsyncItera
     kafka = settings.kafka.model_copy(update={"group": f"bench-{nonce}"})
     apart = settings.model_copy(update={"run": f"bench-{nonce}", "kafka": kafka})
     variant = Variant(
-        kind="replay", notify=False, inputs={topic.name: SourceClass.SOCIAL}, classifier=NullModel() if null else None
+        kind="replay",
+        notify=False,
+        inputs={topic.name: SourceClass.SOCIAL},
+        classifier=NullModel() if null else None,
     )
     try:
         async with open_service(apart, variant) as service:
-            service.store = stored = StoredTimes(service.store)  # type: ignore[assignment]
+            service.store = stored = StoredTimes(service.store)
             scoring = service.pipeline.scoring
             scoring.classifier = asked = Asked(scoring.classifier)
             worker = Worker(service, f"bench-{nonce}")
@@ -251,7 +252,9 @@ async def compare(
             pipeline = await bench.through(chunk)
             questions = bench.asked.take()
             triton = await timed(
-                asyncio.gather(*(bench.asked.inner.classify(model, asked) for model, asked in questions.items()))
+                asyncio.gather(
+                    *(bench.asked.inner.classify(model, asked) for model, asked in questions.items())
+                )
             )
             bare = await engine.seconds(questions)
             rows.append((sum(map(len, questions.values())), pipeline, triton, bare, len(chunk)))

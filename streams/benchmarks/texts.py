@@ -36,7 +36,9 @@ class Post:
             "content": self.text,
         }
         stamp = round(event_time.timestamp() * 1000)
-        return Outgoing(topic, orjson.dumps(payload), key=f"{nonce}-{self.number}".encode(), timestamp_ms=stamp)
+        return Outgoing(
+            topic, orjson.dumps(payload), key=f"{nonce}-{self.number}".encode(), timestamp_ms=stamp
+        )
 
 
 def posts(nonce: str) -> Iterator[Post]:

@@ -20,7 +20,7 @@ def benchmarks() -> None:
 
 @app.command()
 def pipeline(
-    json_output: bool = typer.Option(False, "--json", help="Print JSON."),  # noqa: FBT001, FBT003
+    json_output: bool = typer.Option(False, "--json", help="Print JSON."),
     chunks: int = typer.Option(3, min=1, help="Rounds of pipeline, Triton, engine."),
     texts: int = typer.Option(400, min=32, help="Texts a round."),
 ) -> None:
@@ -28,22 +28,30 @@ def pipeline(
 
     Example: sentiwatch bench pipeline --json
     """
-    from streams.benchmarks.pipeline import Plan, measure  # noqa: PLC0415
-    from streams.cli.worker import run_loop, set_up_logging  # noqa: PLC0415
-    from streams.settings import load_settings  # noqa: PLC0415
+    from streams.benchmarks.pipeline import Plan, measure
+    from streams.cli.worker import run_loop, set_up_logging
+    from streams.settings import load_settings
 
     settings = load_settings()
     set_up_logging("WARNING")
     plan = Plan(chunks=chunks, chunk_texts=texts)
-    result = run_loop(measure(settings, plan, triton_python(), lambda text: typer.echo(f"bench: {text}", err=True)))
+    result = run_loop(
+        measure(settings, plan, triton_python(), lambda text: typer.echo(f"bench: {text}", err=True))
+    )
     typer.echo(json.dumps(result) if json_output else table(result))
 
 
 def triton_python() -> Path:
     """The interpreter of Triton's local environment, which has the bare engine."""
-    from streams.local.layout import default_layout  # noqa: PLC0415
+    from streams.errors import Misconfigured
+    from streams.local.layout import default_layout
 
-    return default_layout().triton_environment / "bin" / "python"
+    python = default_layout().triton_environment / "bin" / "python"
+    if not python.exists():
+        raise Misconfigured(
+            "the bare engine needs Triton's local environment: run `sentiwatch local up` once"
+        )
+    return python
 
 
 def table(result: dict[str, Any]) -> str:

@@ -18,10 +18,13 @@ Answers = "dict[str, tuple[ModelInfo, list[Probabilities | None]]]"
 def classify(
     texts: list[str] = typer.Argument(..., metavar="TEXT…"),
     target: str = typer.Option("", help="Entity name the sentiment is towards; default: the whole text."),
-    json_output: bool = typer.Option(False, "--json", help="Print JSON."),  # noqa: FBT001, FBT003
+    json_output: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Sentiment and topic of texts. Example: sentiwatch classify --target Apple "Apple shares plunge on weak sales" """
-    from streams.domain.text import normalise  # noqa: PLC0415
+    """Sentiment and topic of texts.
+
+    Example: sentiwatch classify --target Apple "Apple shares plunge on weak sales"
+    """
+    from streams.domain.text import normalise
 
     cleaned = [normalise(text) for text in texts]
     if not all(cleaned):
@@ -37,16 +40,15 @@ def classify(
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
-        typer.echo(
-            f"{row['sentiment']} ({row['sentiment_confidence']:.2f}), {row['topic']} ({row['topic_confidence']:.2f}): {row['text']}"
-        )
+        labels = ", ".join(f"{row[model]} ({row[f'{model}_confidence']:.2f})" for model in answers)
+        typer.echo(f"{labels}: {row['text']}")
 
 
 async def ask(texts: list[str], target: str) -> dict[str, tuple[ModelInfo, list[Probabilities | None]]]:
     """Both models' answers."""
-    from streams.adapters.triton.client import TritonClassifier  # noqa: PLC0415
-    from streams.domain.score import SENTIMENT, TOPIC, Question  # noqa: PLC0415
-    from streams.settings import load_settings, require  # noqa: PLC0415
+    from streams.adapters.triton.client import TritonClassifier
+    from streams.domain.score import SENTIMENT, TOPIC, Question
+    from streams.settings import load_settings, require
 
     settings = load_settings()
     url = require(settings.triton.url, "SENTIWATCH_TRITON__URL")
@@ -54,7 +56,9 @@ async def ask(texts: list[str], target: str) -> dict[str, tuple[ModelInfo, list[
         return {
             model: (
                 await classifier.info(model),
-                await classifier.classify(model, [Question(text, target if model == SENTIMENT else "") for text in texts]),
+                await classifier.classify(
+                    model, [Question(text, target if model == SENTIMENT else "") for text in texts]
+                ),
             )
             for model in (SENTIMENT, TOPIC)
         }
@@ -62,7 +66,7 @@ async def ask(texts: list[str], target: str) -> dict[str, tuple[ModelInfo, list[
 
 def describe(model: str, info: ModelInfo, answer: Probabilities | None) -> dict[str, object]:
     """One model's answer to one text, for people and programs."""
-    from streams.domain.score import SCALE  # noqa: PLC0415
+    from streams.domain.score import SCALE
 
     if answer is None:
         return {model: "refused", f"{model}_confidence": 0.0}

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    settings_only: bool = typer.Option(False, "--settings", help="List every setting's name and value; secrets are masked."),  # noqa: FBT001, FBT003
-    json_output: bool = typer.Option(False, "--json", help="Print JSON."),  # noqa: FBT001, FBT003
+    settings_only: bool = typer.Option(
+        False, "--settings", help="List every setting's name and value; secrets are masked."
+    ),
+    json_output: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Check settings, Postgres, Kafka and Triton; exit 1 if any check fails. Example: sentiwatch doctor"""
-    from streams.settings import Settings, load_settings  # noqa: PLC0415
+    from streams.settings import Settings, load_settings
 
     if settings_only:
         list_settings(Settings())
@@ -45,7 +47,7 @@ def doctor(
 
 def list_settings(settings: Settings) -> None:
     """Names as environment variables, with values as they stand."""
-    from pydantic import BaseModel  # noqa: PLC0415
+    from pydantic import BaseModel
 
     for branch in type(settings).model_fields:
         value = getattr(settings, branch)
@@ -58,7 +60,7 @@ def list_settings(settings: Settings) -> None:
 
 def attempt_settings() -> tuple[bool, str]:
     """Whether the settings can be read at all."""
-    from streams.settings import load_settings  # noqa: PLC0415
+    from streams.settings import load_settings
 
     try:
         load_settings()
@@ -76,17 +78,17 @@ async def attempt(action: Callable[[], Awaitable[str]]) -> tuple[bool, str]:
 
 
 async def check_postgres(settings: Settings) -> str:
-    from streams.adapters.postgres import migrate  # noqa: PLC0415
-    from streams.settings import require  # noqa: PLC0415
+    from streams.adapters.postgres import migrate
+    from streams.settings import require
 
     url = require(settings.postgres.url.get_secret_value(), "SENTIWATCH_POSTGRES__URL")
     return f"schema at revision {await asyncio.to_thread(migrate.check, url)}"
 
 
 async def check_kafka(settings: Settings) -> str:
-    from streams.adapters.kafka.admin import end_offsets  # noqa: PLC0415
-    from streams.settings import require  # noqa: PLC0415
-    from streams.wire.topics import SOURCE_CLASSES  # noqa: PLC0415
+    from streams.adapters.kafka.admin import end_offsets
+    from streams.settings import require
+    from streams.wire.topics import SOURCE_CLASSES
 
     require(settings.kafka.bootstrap, "SENTIWATCH_KAFKA__BOOTSTRAP")
     ends = await end_offsets(settings.kafka, list(SOURCE_CLASSES))
@@ -94,9 +96,9 @@ async def check_kafka(settings: Settings) -> str:
 
 
 async def check_triton(settings: Settings) -> str:
-    from streams.adapters.triton.client import TritonClassifier  # noqa: PLC0415
-    from streams.domain.score import SENTIMENT, TOPIC, Question  # noqa: PLC0415
-    from streams.settings import require  # noqa: PLC0415
+    from streams.adapters.triton.client import TritonClassifier
+    from streams.domain.score import SENTIMENT, TOPIC, Question
+    from streams.settings import require
 
     url = require(settings.triton.url, "SENTIWATCH_TRITON__URL")
     async with TritonClassifier(url, settings.triton) as classifier:

@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,13 +61,14 @@ def watching(*, drain: bool) -> Iterator[Callable[[WorkerStatus], None]]:
 
 def log_lines() -> Callable[[WorkerStatus], None]:
     """One line now and then, and one at each change of phase."""
-    last = {"at": 0.0, "phase": ""}
+    last = ("", 0.0)
 
     def show(status: WorkerStatus) -> None:
+        nonlocal last
         now = time.monotonic()
-        if status.phase == last["phase"] and now - float(last["at"]) < LOG_EVERY_SECONDS:
+        if status.phase == last[0] and now - last[1] < LOG_EVERY_SECONDS:
             return
-        last.update(at=now, phase=status.phase)
+        last = (status.phase, now)
         log.info(
             "%s: %d of %d records, %d documents, %d dead letters, %d panes closed, %d alerts",
             status.phase, status.records, status.total, status.documents, status.dead_letters, status.panes_closed,

@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
     from streams.adapters.postgres.connection import Database
 
-app = typer.Typer(help="Runs: live and replays. Example: sentiwatch run fingerprint live", no_args_is_help=True)
+app = typer.Typer(
+    help="Runs: live and replays. Example: sentiwatch run fingerprint live", no_args_is_help=True
+)
 JSON = typer.Option(False, "--json", help="Print JSON.")
 
 
 @app.command("list")
-def list_runs(json_output: bool = JSON) -> None:  # noqa: FBT001
+def list_runs(json_output: bool = JSON) -> None:
     """All runs with their row counts. Example: sentiwatch run list"""
-    from streams.adapters.postgres.fingerprint import summaries  # noqa: PLC0415
+    from streams.adapters.postgres.fingerprint import summaries
 
     rows = with_database(summaries)
     if json_output:
@@ -31,21 +33,21 @@ def list_runs(json_output: bool = JSON) -> None:  # noqa: FBT001
 
 
 @app.command()
-def show(name: str = typer.Argument("live"), json_output: bool = JSON) -> None:  # noqa: FBT001
+def show(name: str = typer.Argument("live"), json_output: bool = JSON) -> None:
     """One run: its settings and row counts. Example: sentiwatch run show live"""
-    from streams.adapters.postgres.fingerprint import describe  # noqa: PLC0415
+    from streams.adapters.postgres.fingerprint import describe
 
     row = with_database(lambda database: describe(database, name))
     typer.echo(json.dumps(row, default=str) if json_output else json.dumps(row, default=str, indent=2))
 
 
 @app.command()
-def fingerprint(name: str = typer.Argument("live"), json_output: bool = JSON) -> None:  # noqa: FBT001
+def fingerprint(name: str = typer.Argument("live"), json_output: bool = JSON) -> None:
     """SHA-256 over the final tables: equal for equal input, whatever happened on the way.
 
     Example: sentiwatch run fingerprint live
     """
-    from streams.adapters.postgres.fingerprint import fingerprint as compute  # noqa: PLC0415
+    from streams.adapters.postgres.fingerprint import fingerprint as compute
 
     result = with_database(lambda database: compute(database, name))
     if json_output:
@@ -57,7 +59,7 @@ def fingerprint(name: str = typer.Argument("live"), json_output: bool = JSON) ->
 @app.command()
 def drop(name: str) -> None:
     """Remove a run with all its rows; the live one is refused. Example: sentiwatch run drop bench-1"""
-    from streams.adapters.postgres.runs import drop_run  # noqa: PLC0415
+    from streams.adapters.postgres.runs import drop_run
 
     with_database(lambda database: drop_run(database, name))
     typer.echo(f"run {name} dropped")
@@ -65,8 +67,8 @@ def drop(name: str) -> None:
 
 def with_database(action: Callable[[Database], Awaitable[Any]]) -> Any:
     """Run one action on an open database."""
-    from streams.adapters.postgres.connection import Database  # noqa: PLC0415
-    from streams.cli.database import url  # noqa: PLC0415
+    from streams.adapters.postgres.connection import Database
+    from streams.cli.database import url
 
     async def perform() -> Any:
         database = Database(url(), 2)

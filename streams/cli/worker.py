@@ -19,18 +19,26 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 LOG_EVERY_SECONDS = 10.0
-QUIET = {"faust": logging.ERROR, "mode": logging.ERROR, "alembic": logging.WARNING, "asyncio": logging.ERROR, "aiokafka": logging.CRITICAL}
+QUIET = {
+    "faust": logging.ERROR,
+    "mode": logging.ERROR,
+    "alembic": logging.WARNING,
+    "asyncio": logging.ERROR,
+    "aiokafka": logging.CRITICAL,
+}
 
 
 def worker(
-    drain: bool = typer.Option(False, "--drain", help="End when everything up to the present end offsets is stored and closed."),  # noqa: FBT001, FBT003
-    json_output: bool = typer.Option(False, "--json", help="Print the closing figures as JSON."),  # noqa: FBT001, FBT003
+    drain: bool = typer.Option(
+        False, "--drain", help="End when everything up to the present end offsets is stored and closed."
+    ),
+    json_output: bool = typer.Option(False, "--json", help="Print the closing figures as JSON."),
 ) -> None:
     """Consume news.raw.v1 and social.raw.v1, score, store, close windows, raise alerts.
 
     SIGTERM ends it cleanly within 30 s. Example: sentiwatch worker --drain
     """
-    from streams.settings import load_settings  # noqa: PLC0415 - heavy imports wait for the command
+    from streams.settings import load_settings
 
     settings = load_settings()
     set_up_logging(settings.log_level)
@@ -40,7 +48,9 @@ def worker(
 
 def set_up_logging(level: str) -> None:
     """Our own lines on stderr; the libraries' only when something is wrong."""
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     for name, quiet in QUIET.items():
         logging.getLogger(name).setLevel(quiet)
 
@@ -48,7 +58,7 @@ def set_up_logging(level: str) -> None:
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
     """Run on uvloop where it is installed."""
     try:
-        import uvloop  # noqa: PLC0415
+        import uvloop
 
         factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
     except ImportError:
@@ -61,21 +71,24 @@ async def serve(
     settings: Settings, *, drain: bool, watch: Callable[[WorkerStatus], None] | None = None
 ) -> WorkerStatus:
     """One worker from start-up to its end; progress goes to ``watch``, a bar, or log lines."""
-    from streams.bootstrap import open_service  # noqa: PLC0415
-    from streams.cli.progress import watching  # noqa: PLC0415
-    from streams.runtime.slots import instance_slot  # noqa: PLC0415
-    from streams.runtime.worker import Worker  # noqa: PLC0415
+    from streams.bootstrap import open_service
+    from streams.cli.progress import watching
+    from streams.runtime.slots import instance_slot
+    from streams.runtime.worker import Worker
 
     async with open_service(settings) as service:
-        with instance_slot(settings.kafka.group, settings.kafka.bootstrap) as slot, watching(drain=drain) as shown:
+        with (
+            instance_slot(settings.kafka.group, settings.kafka.bootstrap) as slot,
+            watching(drain=drain) as shown,
+        ):
             instance_id = settings.kafka.instance_id or slot
             return await Worker(service, instance_id, watch or shown).run(drain=drain)
 
 
 def print_status(status: WorkerStatus, *, as_json: bool) -> None:
     """The closing figures."""
-    import json  # noqa: PLC0415
-    import resource  # noqa: PLC0415
+    import json
+    import resource
 
     rate = status.documents / status.consumed_seconds if status.consumed_seconds else 0.0
     figures = {

@@ -76,7 +76,9 @@ class Document:
     def document_id(self) -> uuid.UUID:
         """Derived from source and source-side id alone: the same in every run and in every version."""
         name = f"{self.source}\x1f{self.source_id}".encode()
-        return uuid.UUID(bytes=hashlib.blake2b(name, digest_size=NAMESPACE_BYTES, person=b"document").digest())
+        return uuid.UUID(
+            bytes=hashlib.blake2b(name, digest_size=NAMESPACE_BYTES, person=b"document").digest()
+        )
 
     @property
     def content_hash(self) -> bytes:

@@ -65,7 +65,9 @@ class PartitionClock:
 
     def take_move(self) -> Move:
         """What was read since the last call, as one contiguous move."""
-        move = Move(self.source, self.source_class, self._first, self.next_offset, self.watermark, tuple(self._steps))
+        move = Move(
+            self.source, self.source_class, self._first, self.next_offset, self.watermark, tuple(self._steps)
+        )
         self._first = self.next_offset
         self._steps = []
         return move

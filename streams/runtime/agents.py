@@ -24,7 +24,9 @@ MILLISECOND = timedelta(milliseconds=1)
 def add_agents(app: SentiwatchApp, lanes: Mapping[str, Lane]) -> None:
     """Register an agent for each lane. Bodies are never decoded here: bad bytes are data, not exceptions."""
     for topic, lane in lanes.items():
-        channel = app.topic(topic, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw")
+        channel = app.topic(
+            topic, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw"
+        )
         app.agent(channel, name=f"read {topic}", supervisor_strategy=CrashingSupervisor)(reader(app, lane))
 
 

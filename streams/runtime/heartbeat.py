@@ -17,8 +17,8 @@ from streams.wire.outgoing import Outgoing
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from streams.runtime.service import Service
     from streams.domain.document import Progress, SourcePartition
+    from streams.runtime.service import Service
 
 LIVE_WITHIN = timedelta(hours=1)
 
@@ -57,5 +57,8 @@ class Heartbeats:
         value = encode_heartbeat(now)
         silent = silent_partitions(progress, now, self._interval)
         await self._service.relay.publish(
-            [Outgoing(source.topic, value, timestamp_ms=stamp, partition=source.partition) for source in silent]
+            [
+                Outgoing(source.topic, value, timestamp_ms=stamp, partition=source.partition)
+                for source in silent
+            ]
         )

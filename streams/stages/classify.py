@@ -72,11 +72,15 @@ class ScoringStage:
             self._answers(TOPIC, {ScoreKey(item.text_hash, ""): Question(item.text) for item in live}),
             self._answers(SENTIMENT, dict(pair for item in live for pair in sentiment_questions(item))),
         )
-        scored, refused = [], []
+        scored: list[Scored] = []
+        refused: list[Enriched] = []
         for item in documents:
             result = self._assemble(item, topics.found, sentiments.found)
-            (refused if result is None else scored).append(result or item)
-        return Classified(tuple(scored), tuple(refused), (*topics.new, *sentiments.new))  # type: ignore[arg-type]
+            if result is None:
+                refused.append(item)
+            else:
+                scored.append(result)
+        return Classified(tuple(scored), tuple(refused), (*topics.new, *sentiments.new))
 
     async def _answers(self, model: str, questions: dict[ScoreKey, Question]) -> _Answers:
         answers = _Answers()
@@ -107,7 +111,10 @@ class ScoringStage:
                 answers.new.append(NewScore(key, model, version, result))
 
     def _assemble(
-        self, item: Enriched, topics: Mapping[ScoreKey, Probabilities], sentiments: Mapping[ScoreKey, Probabilities]
+        self,
+        item: Enriched,
+        topics: Mapping[ScoreKey, Probabilities],
+        sentiments: Mapping[ScoreKey, Probabilities],
     ) -> Scored | None:
         versions = self._infos[SENTIMENT].version, self._infos[TOPIC].version
         if item.document.deleted:
@@ -146,7 +153,12 @@ def scored_mentions(
             return None
         result.append(
             ScoredMention(
-                mention.entity_id, mention.surface, mention.relevance, mention.in_title, mention.method, answer
+                mention.entity_id,
+                mention.surface,
+                mention.relevance,
+                mention.in_title,
+                mention.method,
+                answer,
             )
         )
     return tuple(result)

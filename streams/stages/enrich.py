@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from streams.domain.document import Document, RawRecord
+    from streams.domain.entity import EntityMention
     from streams.ports import EntityMatcher, LanguageDetector, Signer
 
 # The models read 128 tokens: about 500 characters of English, 200 of Chinese. Longer texts cost time and change nothing.
@@ -41,9 +42,11 @@ class Enricher:
         """Everything that is known of a document before a model has read it; a withdrawn one has no mentions."""
         text = model_text(document.title, document.content)
         language = self.languages.detect(text, document.language)
-        mentions = ()
+        mentions: tuple[EntityMention, ...] = ()
         if not document.deleted:
-            mentions = self.matcher.find(document.title, document.content, document.tickers, document.event_time)
+            mentions = self.matcher.find(
+                document.title, document.content, document.tickers, document.event_time
+            )
         return Enriched(
             document=document,
             record=record,

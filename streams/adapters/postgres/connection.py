@@ -33,7 +33,7 @@ SCHEMA = (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaNam
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """psycopg's errors as `Unavailable` or `Misconfigured`; bugs pass as they are."""
+    """Psycopg's errors as `Unavailable` or `Misconfigured`; bugs pass as they are."""
     try:
         yield
     except SETTINGS as error:
@@ -59,6 +59,7 @@ class Database:
     """A pool of connections; open it inside the running loop."""
 
     def __init__(self, url: str, size: int) -> None:
+        self._url = url
         self._pool = AsyncConnectionPool(
             url,
             min_size=1,
@@ -78,7 +79,7 @@ class Database:
         """
         with translated():
             async with await psycopg.AsyncConnection.connect(
-                self._pool.conninfo, connect_timeout=CONNECT_SECONDS
+                self._url, connect_timeout=CONNECT_SECONDS
             ) as probe:
                 await probe.execute("SELECT 1")
             await self._pool.open()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
@@ -23,6 +22,7 @@ from streams.wire.topics import DEAD_LETTERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     from psycopg import AsyncConnection
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from streams.adapters.postgres.runs import Run
     from streams.domain.batch import Batch, Move
     from streams.domain.document import DeadLetter, Scored, SourceClass
-
-Connection = "AsyncConnection[Any]"
-SMALL_INTEGER_ARRAY = "smallint[]"
 
 
 class PostgresDocumentStore:
@@ -64,7 +61,9 @@ class PostgresDocumentStore:
                 "SELECT kafka_topic, kafka_partition, next_offset, watermark FROM core.source_progress WHERE run_id = %s",
                 (self._run.run_id,),
             )
-            stored = {SourcePartition(row[0], row[1]): Progress(row[2], row[3]) for row in await cursor.fetchall()}
+            stored = {
+                SourcePartition(row[0], row[1]): Progress(row[2], row[3]) for row in await cursor.fetchall()
+            }
         return {source: stored[source] for source in partitions if source in stored}
 
     async def persist(self, batch: Batch) -> None:
@@ -91,9 +90,7 @@ class PostgresDocumentStore:
             cursor = await connection.execute(
                 "UPDATE core.source_progress SET next_offset = %s, watermark = %s, updated_at = now()"
                 " WHERE run_id = %s AND kafka_topic = %s AND kafka_partition = %s AND next_offset = %s",
-                (
-                    move.next_offset, move.watermark, self._run.run_id, move.source.topic, move.source.partition, move.first,
-                ),  # fmt: skip
+                (move.next_offset, move.watermark, self._run.run_id, *place(move), move.first),
             )
             if cursor.rowcount != 1:
                 stale.add((move.source.topic, move.source.partition))
@@ -103,14 +100,15 @@ class PostgresDocumentStore:
 
     async def _note_steps(self, connection: AsyncConnection[Any], moves: Sequence[Move]) -> None:
         steps = [
-            (self._run.run_id, move.source.topic, move.source.partition, step.closes_until, step.known_at)
+            (self._run.run_id, *place(move), step.closes_until, step.known_at)
             for move in moves
             for step in move.steps
         ]
         if steps:
             async with connection.cursor() as cursor:
                 await cursor.executemany(
-                    "INSERT INTO core.watermark_step VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING", steps
+                    "INSERT INTO core.watermark_step VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                    steps,
                 )
 
     async def _write_scores(self, connection: AsyncConnection[Any], batch: Batch) -> None:
@@ -120,7 +118,13 @@ class PostgresDocumentStore:
             await cursor.executemany(
                 "INSERT INTO core.score VALUES (%s, %s, %s, %s, %s::smallint[]) ON CONFLICT DO NOTHING",
                 [
-                    (score.key.text_hash, score.key.target, score.model, score.version, list(score.probabilities.values))
+                    (
+                        score.key.text_hash,
+                        score.key.target,
+                        score.model,
+                        score.version,
+                        list(score.probabilities.values),
+                    )
                     for score in sorted(batch.scores, key=lambda score: (score.model, score.key))
                 ],
             )
@@ -134,7 +138,9 @@ class PostgresDocumentStore:
         panes |= {floor(old.event_time) for old in plan.replace.values()}
         if plan.replace or plan.history:
             await history.file_superseded(connection, plan, self._rows)
-        await self._copy(connection, "document", DOCUMENT_COLUMNS, [self._rows.document(item) for item in plan.insert])
+        await self._copy(
+            connection, "document", DOCUMENT_COLUMNS, [self._rows.document(item) for item in plan.insert]
+        )
         mentions = [self._rows.mention(item, mention) for item in plan.insert for mention in item.mentions]
         await self._copy(connection, "mention", MENTION_COLUMNS, mentions)
         if plan.repeat:
@@ -143,9 +149,11 @@ class PostgresDocumentStore:
         await self._mark_dirty(connection, panes)
         await self._note_sources(connection, plan)
 
-    async def _claim_keys(self, connection: AsyncConnection[Any], documents: Sequence[Scored]) -> dict[UUID, Stored]:
+    async def _claim_keys(
+        self, connection: AsyncConnection[Any], documents: Sequence[Scored]
+    ) -> dict[UUID, Stored]:
         """Insert the keys that are new; return what is stored under the others, locked until the commit."""
-        newest = {}
+        newest: dict[tuple[str, str], Scored] = {}
         for item in documents:
             document = item.enriched.document
             current = newest.get((document.source, document.source_id))
@@ -169,24 +177,32 @@ class PostgresDocumentStore:
             version.source_time, version.content_hash, self._rows.known_pane(item),
         )  # fmt: skip
 
-    async def _lock_keys(self, connection: AsyncConnection[Any], keys: Sequence[tuple[Any, ...]]) -> dict[UUID, Stored]:
+    async def _lock_keys(
+        self, connection: AsyncConnection[Any], keys: Sequence[tuple[Any, ...]]
+    ) -> dict[UUID, Stored]:
         cursor = await connection.execute(
             "SELECT document_id, revision, source_time, content_hash, event_time FROM core.document_key"
             " JOIN unnest(%s::text[], %s::text[]) AS wanted (source, source_id) USING (source, source_id)"
             " WHERE run_id = %s ORDER BY source, source_id FOR UPDATE OF document_key",
             ([key[0] for key in keys], [key[1] for key in keys], self._run.run_id),
         )
-        return {row[0]: Stored(Version(row[1], row[2], bytes(row[3])), row[4]) for row in await cursor.fetchall()}
+        return {
+            row[0]: Stored(Version(row[1], row[2], bytes(row[3])), row[4]) for row in await cursor.fetchall()
+        }
 
     async def _copy(
-        self, connection: AsyncConnection[Any], table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+        self,
+        connection: AsyncConnection[Any],
+        table: str,
+        columns: Sequence[str],
+        rows: Sequence[tuple[Any, ...]],
     ) -> None:
         if not rows:
             return
-        async with connection.cursor() as cursor:
-            async with cursor.copy(f"COPY core.{table} ({', '.join(columns)}) FROM STDIN") as copy:
-                for row in rows:
-                    await copy.write_row(row)
+        statement = f"COPY core.{table} ({', '.join(columns)}) FROM STDIN"
+        async with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                await copy.write_row(row)
 
     async def _mark_dirty(self, connection: AsyncConnection[Any], panes: set[Any]) -> None:
         await connection.execute(
@@ -197,9 +213,13 @@ class PostgresDocumentStore:
     async def _note_sources(self, connection: AsyncConnection[Any], plan: Plan) -> None:
         sources = {(i.enriched.document.source, i.enriched.document.source_class.value) for i in plan.insert}
         async with connection.cursor() as cursor:
-            await cursor.executemany("INSERT INTO core.source VALUES (%s, %s) ON CONFLICT DO NOTHING", sorted(sources))
+            await cursor.executemany(
+                "INSERT INTO core.source VALUES (%s, %s) ON CONFLICT DO NOTHING", sorted(sources)
+            )
 
-    async def _write_dead_letters(self, connection: AsyncConnection[Any], letters: Sequence[DeadLetter]) -> None:
+    async def _write_dead_letters(
+        self, connection: AsyncConnection[Any], letters: Sequence[DeadLetter]
+    ) -> None:
         if not letters:
             return
         rows = [self._dead_letter_row(letter) for letter in letters]
@@ -233,3 +253,8 @@ def dead_letter_message(row: tuple[Any, ...]) -> tuple[bytes, bytes, Jsonb]:
         "payload_bytes": str(size), "payload_sha256": digest.hex(),
     }  # fmt: skip
     return f"{topic}-{partition}-{offset}".encode(), payload, Jsonb(headers)
+
+
+def place(move: Move) -> tuple[str, int]:
+    """Topic and partition of a move."""
+    return move.source.topic, move.source.partition

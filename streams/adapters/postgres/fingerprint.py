@@ -67,8 +67,12 @@ async def table_digest(connection: Any, table: str, run_id: int) -> str:
     )
     columns = [row[0] for row in await cursor.fetchall()]
     kept = [name for name in columns if name not in IGNORED and (table, name) != WINDOW_REVISION]
-    query = sql.SQL('SELECT ROW({})::text AS line FROM core.{} WHERE run_id = %s ORDER BY ROW({})::text COLLATE "C"').format(
-        sql.SQL(", ").join(map(sql.Identifier, kept)), sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, kept))
+    query = sql.SQL(
+        'SELECT ROW({})::text AS line FROM core.{} WHERE run_id = %s ORDER BY ROW({})::text COLLATE "C"'
+    ).format(
+        sql.SQL(", ").join(map(sql.Identifier, kept)),
+        sql.Identifier(table),
+        sql.SQL(", ").join(map(sql.Identifier, kept)),
     )
     digest = hashlib.sha256()
     async with connection.cursor(name=f"digest_{table}") as cursor:
@@ -92,13 +96,14 @@ async def describe(database: Database, name: str) -> dict[str, Any]:
     async with database.transaction() as connection:
         run_id = await run_id_of(connection, name)
         cursor = await connection.execute(
-            "SELECT name, kind, notify, settings, gazetteer_version, closed_until FROM core.run WHERE run_id = %s", (run_id,)
+            "SELECT name, kind, notify, settings, gazetteer_version, closed_until FROM core.run WHERE run_id = %s",
+            (run_id,),
         )
-        row = await cursor.fetchone()
-        names = [column.name for column in cursor.description]
+        row = await cursor.fetchone() or ()
+        names = [column.name for column in cursor.description or ()]
         result = dict(zip(names, row, strict=True))
         for table in COUNTED:
             query = sql.SQL("SELECT count(*) FROM core.{} WHERE run_id = %s").format(sql.Identifier(table))
-            counted = await (await connection.execute(query, (run_id,))).fetchone()
+            counted = await (await connection.execute(query, (run_id,))).fetchone() or (0,)
             result[f"{table}s" if not table.endswith("s") else table] = counted[0]
     return result

@@ -64,7 +64,10 @@ def downgrade(url: str, revision: str = "-1") -> str:
 
 def current(opened: sa.Connection) -> str:
     """The revision the database is at; empty if none."""
-    return MigrationContext.configure(opened, opts={"version_table_schema": "public"}).get_current_revision() or ""
+    return (
+        MigrationContext.configure(opened, opts={"version_table_schema": "public"}).get_current_revision()
+        or ""
+    )
 
 
 def head() -> str:

@@ -29,7 +29,8 @@ class PostgresOutbox:
             rows = await (await connection.execute(SELECT_UNSENT, (limit,))).fetchall()
             await self._relay.publish([outgoing(*row[1:]) for row in rows])
             await connection.execute(
-                "UPDATE core.outbox SET published_at = now() WHERE outbox_id = ANY(%s)", ([row[0] for row in rows],)
+                "UPDATE core.outbox SET published_at = now() WHERE outbox_id = ANY(%s)",
+                ([row[0] for row in rows],),
             )
         return len(rows)
 

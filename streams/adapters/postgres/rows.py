@@ -51,7 +51,8 @@ class RowMaker:
 
     def source_key(self, item: Scored) -> str:
         """What counts as one independent source: a publisher (news), an author (social), else the origin of a repost,
-        else the text itself, so that copies by unknown hands are one source."""
+        else the text itself, so that copies by unknown hands are one source.
+        """
         document = item.enriched.document
         if document.source_class is SourceClass.NEWS:
             return f"publisher:{document.publisher or document.source}"

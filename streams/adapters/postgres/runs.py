@@ -45,13 +45,21 @@ class Run:
 
 async def find_run(connection: AsyncConnection[Any], name: str) -> Run | None:
     """The run of that name, if there is one."""
-    cursor = await connection.execute("SELECT run_id, name, notify, kind FROM core.run WHERE name = %s", (name,))
+    cursor = await connection.execute(
+        "SELECT run_id, name, notify, kind FROM core.run WHERE name = %s", (name,)
+    )
     row = await cursor.fetchone()
     return Run(*row) if row else None
 
 
 async def ensure_run(
-    connection: AsyncConnection[Any], name: str, *, kind: str, notify: bool, settings: Mapping[str, Any], gazetteer: str
+    connection: AsyncConnection[Any],
+    name: str,
+    *,
+    kind: str,
+    notify: bool,
+    settings: Mapping[str, Any],
+    gazetteer: str,
 ) -> Run:
     """The run of that name, made with its partitions when missing. Safe to call from several workers at once."""
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (CREATION_LOCK,))
@@ -68,7 +76,9 @@ async def ensure_run(
         raise AssertionError(msg)
     run_id = int(row[0])
     for table in PARTITIONED:
-        await connection.execute(partition_statement(table, run_id, monthly=kind == "live" and table in MONTHLY))
+        await connection.execute(
+            partition_statement(table, run_id, monthly=kind == "live" and table in MONTHLY)
+        )
     return Run(run_id, name, notify, kind)
 
 
@@ -85,7 +95,9 @@ def month_of(time: datetime) -> tuple[int, int]:
     return time.year, time.month
 
 
-async def ensure_months(connection: AsyncConnection[Any], run_id: int, months: Iterable[tuple[int, int]]) -> None:
+async def ensure_months(
+    connection: AsyncConnection[Any], run_id: int, months: Iterable[tuple[int, int]]
+) -> None:
     """Make the monthly partitions that are missing.
 
     A new month is made as a table of its own and then attached, which locks the parent against other DDL only; CREATE …
@@ -106,10 +118,14 @@ async def _ensure_month(connection: AsyncConnection[Any], parent: str, year: int
     following = (year + month // 12, month % 12 + 1)
     names = {"child": sql.Identifier(name), "parent": sql.Identifier(parent)}
     await connection.execute(
-        sql.SQL("CREATE TABLE core.{child} (LIKE core.{parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)").format(**names)
+        sql.SQL(
+            "CREATE TABLE core.{child} (LIKE core.{parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
+        ).format(**names)
     )
     await connection.execute(
-        sql.SQL("ALTER TABLE core.{parent} ATTACH PARTITION core.{child} FOR VALUES FROM ({low}) TO ({high})").format(
+        sql.SQL(
+            "ALTER TABLE core.{parent} ATTACH PARTITION core.{child} FOR VALUES FROM ({low}) TO ({high})"
+        ).format(
             **names,
             low=sql.Literal(f"{year:04d}-{month:02d}-01T00:00:00+00:00"),
             high=sql.Literal(f"{following[0]:04d}-{following[1]:02d}-01T00:00:00+00:00"),
@@ -126,7 +142,9 @@ async def drop_run(database: Database, name: str) -> None:
     async with database.transaction() as connection:
         run = await find_run(connection, name)
     if run is None or name == "live":
-        msg = f"run {name!r} cannot be dropped: " + ("it is the live one" if run else "there is none of that name")
+        msg = f"run {name!r} cannot be dropped: " + (
+            "it is the live one" if run else "there is none of that name"
+        )
         raise Misconfigured(msg)
     async with database.autocommit() as connection:
         for table in PARTITIONED:

@@ -20,7 +20,9 @@ class PostgresScoreStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def lookup(self, model: str, version: str, keys: Sequence[ScoreKey]) -> dict[ScoreKey, Probabilities]:
+    async def lookup(
+        self, model: str, version: str, keys: Sequence[ScoreKey]
+    ) -> dict[ScoreKey, Probabilities]:
         """The stored ones among ``keys``; see `streams.ports.ScoreStore`."""
         async with self._database.transaction() as connection:
             cursor = await connection.execute(

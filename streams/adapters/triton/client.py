@@ -47,7 +47,7 @@ def translated(model: str) -> Iterator[None]:
             raise Poisonous(msg) from error
         msg = f"Triton does not serve {model} now: {status} {error.message()}".strip()
         raise Unavailable(msg) from error
-    except (grpc.RpcError, asyncio.TimeoutError, OSError) as error:
+    except (TimeoutError, grpc.RpcError, OSError) as error:
         msg = f"Triton does not answer: {error}"
         raise Unavailable(msg) from error
 
@@ -72,7 +72,9 @@ class TritonClassifier:
         """Version and labels as served; see `streams.ports.Classifier`."""
         with translated(model):
             answer = await self._client.get_model_config(model, as_json=True, client_timeout=self._timeout)
-        parameters = {name: value["string_value"] for name, value in answer["config"].get("parameters", {}).items()}
+        parameters = {
+            name: value["string_value"] for name, value in answer["config"].get("parameters", {}).items()
+        }
         try:
             found = ModelInfo(model, parameters["model_version"], tuple(json.loads(parameters["labels"])))
         except (KeyError, ValueError) as error:
@@ -95,7 +97,9 @@ class TritonClassifier:
         order = sorted(range(len(questions)), key=lambda index: len(questions[index].text))
         size = self._settings.batch
         slices = [order[start : start + size] for start in range(0, len(order), size)]
-        answers = await asyncio.gather(*(self._isolate(model, [questions[i] for i in part]) for part in slices))
+        answers = await asyncio.gather(
+            *(self._isolate(model, [questions[i] for i in part]) for part in slices)
+        )
         result: list[Probabilities | None] = [None] * len(questions)
         for part, rows in zip(slices, answers, strict=True):
             for index, row in zip(part, rows, strict=True):
