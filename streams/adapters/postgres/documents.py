@@ -114,20 +114,19 @@ class PostgresDocumentStore:
     async def _write_scores(self, connection: AsyncConnection[Any], batch: Batch) -> None:
         if not batch.scores:
             return
-        async with connection.cursor() as cursor:
-            await cursor.executemany(
-                "INSERT INTO core.score VALUES (%s, %s, %s, %s, %s::smallint[]) ON CONFLICT DO NOTHING",
-                [
-                    (
-                        score.key.text_hash,
-                        score.key.target,
-                        score.model,
-                        score.version,
-                        list(score.probabilities.values),
-                    )
-                    for score in sorted(batch.scores, key=lambda score: (score.model, score.key))
-                ],
-            )
+        ordered = sorted(batch.scores, key=lambda score: (score.model, score.key))
+        await connection.execute(
+            "INSERT INTO core.score SELECT text_hash, target, model, version, values::smallint[]"
+            " FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[])"
+            " AS answers (text_hash, target, model, version, values) ON CONFLICT DO NOTHING",
+            (
+                [score.key.text_hash for score in ordered],
+                [score.key.target for score in ordered],
+                [score.model for score in ordered],
+                [score.version for score in ordered],
+                ["{" + ",".join(map(str, score.probabilities.values)) + "}" for score in ordered],
+            ),
+        )
 
     async def _write_documents(self, connection: AsyncConnection[Any], documents: Sequence[Scored]) -> None:
         if not documents:
