@@ -52,6 +52,10 @@ def train(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 2,
     exclude: Annotated[list[str] | None, typer.Option(help="Training file to leave out; repeatable.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")] = False,
+    freeze_embeddings: Annotated[
+        bool,
+        typer.Option("--freeze-embeddings/--train-embeddings", help="Whether word vectors stay as they are."),
+    ] = True,
     seed: Annotated[int, typer.Option(help="Of order, dropout and hidden targets.")] = 17,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 = all.")] = 0,
 ) -> None:
@@ -65,7 +69,13 @@ def train(
 
     # stdout carries the log; a terminal also gets a progress bar on stderr
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
-    recipe = Recipe(task.value, epochs=epochs, exclude=tuple(exclude or ()), seed=seed)
+    recipe = Recipe(
+        task.value,
+        epochs=epochs,
+        exclude=tuple(exclude or ()),
+        seed=seed,
+        freeze_embeddings=freeze_embeddings,
+    )
     run(recipe, data, backbone, out, resume=resume, threads=threads)
     print(
         f"checkpoint in {out}; next: "

@@ -45,6 +45,7 @@ def _parts(metadata: dict[str, Any]) -> dict[str, str]:
         "temperature": f"{metadata['temperature']:.3f}",
         "epochs": str(recipe["epochs"]),
         "seed": str(recipe["seed"]),
+        "embeddings": "--freeze-embeddings" if recipe["freeze_embeddings"] else "--train-embeddings",
         "labels": ", ".join(f"`{label}`" for label in metadata["labels"]),
         "files": _table(("file", "licence as stated"), ((f["path"], f["licence"]) for f in sources)),
         "excludes": " ".join(f"--exclude {f['path']}" for f in sources if f["licence"] == NOT_STATED),

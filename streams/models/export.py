@@ -15,8 +15,21 @@ from streams.models import measuring, network, served
 from streams.models.network import require_torch
 
 OPSET = 17
+# Feed-forward outputs left in fp32 (2 MB each): a few of their inputs are so large that one activation scale loses
+# the others. Topic model, 412 development texts, decisions like fp32: none left .939, layer 0 .954, layer 4 .961,
+# all twelve .981 (58 MB, half the speed).
+FLOAT_LAYERS = (0, 4)
 BASE_VERSION = "1.0.0"
-_RECIPE_FIELDS = ("epochs", "batch", "learning_rate", "label_smoothing", "seed", "dev_share", "exclude")
+_RECIPE_FIELDS = (
+    "freeze_embeddings",
+    "epochs",
+    "batch",
+    "learning_rate",
+    "label_smoothing",
+    "seed",
+    "dev_share",
+    "exclude",
+)
 _DIMS_OF_INPUT = "data_type: TYPE_STRING dims: [ 1 ]"
 
 
@@ -89,10 +102,16 @@ def to_onnx(checkpoint: Path, recipe: dict[str, Any], target: Path) -> None:
 
 
 def quantise(full: Path, target: Path) -> None:
-    """Dynamic int8 weights: a quarter of the size, two to four times as fast on a CPU."""
+    """Dynamic int8 weights, a scale per output channel: a quarter of the size, two to four times as fast."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(str(full), str(target), weight_type=QuantType.QInt8)
+    quantize_dynamic(
+        str(full),
+        str(target),
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        nodes_to_exclude=[f"/encoder/encoder/layer.{n}/output/dense/MatMul" for n in FLOAT_LAYERS],
+    )
 
 
 def triton_config(task: str, metadata: dict[str, Any]) -> str:

@@ -32,6 +32,7 @@ class Recipe:
     warm_up: float = 0.06
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
+    freeze_embeddings: bool = True
     seed: int = 17
     max_tokens: int = served.MAX_TOKENS
     dev_share: float = 0.07

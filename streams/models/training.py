@@ -64,7 +64,7 @@ class _Run:
         self.model = network.build(backbone, len(self.labels))
         self.tokenizer = _tokenizer(backbone, recipe.max_tokens)
         # most of the 36,872 rows are hardly met here: frozen, they keep what pre-training knew
-        self.model.encoder.embeddings.word_embeddings.weight.requires_grad = False
+        self.model.encoder.embeddings.word_embeddings.weight.requires_grad = not recipe.freeze_embeddings
         body = [p for p in self.model.encoder.parameters() if p.requires_grad]
         head = self.model.head.parameters()
         groups = [

@@ -18,7 +18,7 @@ def metadata(task: str, labels: list[str]) -> dict:
             {"path": "a/unclear.csv", "licence": "not stated"},
         ],
         "training_cutoff": "2023-12-31",
-        "recipe": {"epochs": 2, "seed": 17},
+        "recipe": {"epochs": 2, "seed": 17, "freeze_embeddings": False},
         "temperature": 1.25,
         "dev": {
             "int8": {"all": figures, "en": figures},
