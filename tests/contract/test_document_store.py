@@ -145,7 +145,8 @@ class PostgresHarness:
 
     async def mentions(self):
         rows = await self._rows(
-            "SELECT source_id, d.revision, entity_id, m.known_pane, m.companies = d.companies FROM core.mention m"
+            "SELECT source_id, d.revision, entity_id, m.known_pane, m.companies = d.companies"
+            " FROM core.mention m"
             " JOIN core.document d USING (run_id, event_time, document_id) WHERE run_id = %(run)s UNION ALL"
             " SELECT source_id, h.revision, entity_id, m.known_pane, m.companies = h.companies"
             " AND m.superseded_pane = h.superseded_pane FROM core.mention_history m"
@@ -273,7 +274,7 @@ async def test_a_version_with_another_event_time_makes_both_panes_dirty(harness:
 
 
 def story_of_a_document() -> list[Scored]:
-    """Every kind of delivery: three versions, a withdrawal, re-deliveries with other tickers and other watermarks."""
+    """Three versions, a withdrawal, re-deliveries with other tickers and other watermarks."""
     versions = [
         document(),
         document(revision=1, source_time=NOON + minutes(9), content="Corrected."),

@@ -1,14 +1,17 @@
-"""Versions of documents arrive in any order, in any batches: what is current, and from when on, is the same."""
+"""Versions arrive in any order, in any batches: what is current, and from when on, is the same."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.domain.versions import Stored, resolve
 from tests.builders import NEWS, NOON, SourceClass, batch, document, memory_store, minutes, raw_record, scored
+
+CUTS = st.lists(st.integers(0, 10))
 
 
 @st.composite
@@ -62,13 +65,11 @@ def panes(kept):
 
 def parts(items, cuts):
     edges = [0, *sorted(cut % (len(items) + 1) for cut in cuts), len(items)]
-    return [items[low:high] for low, high in zip(edges, edges[1:], strict=False) if low < high]
+    return [items[low:high] for low, high in itertools.pairwise(edges) if low < high]
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    arrivals(), st.randoms(use_true_random=False), st.lists(st.integers(0, 10)), st.lists(st.integers(0, 10))
-)
+@given(arrivals(), st.randoms(use_true_random=False), CUTS, CUTS)
 def test_any_order_and_any_batches_give_the_same_versions_and_panes(deliveries, chance, cuts, other_cuts):
     shuffled = list(deliveries)
     chance.shuffle(shuffled)

@@ -1,4 +1,4 @@
-"""The clock of a partition: the same watermarks however the records are cut into batches, and lateness by content."""
+"""The clock of a partition: the same watermarks however its records are cut into batches."""
 
 from __future__ import annotations
 

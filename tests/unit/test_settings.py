@@ -76,5 +76,5 @@ def test_news_may_be_later_than_posts():
 
 
 def test_a_missing_address_says_how_to_get_one():
-    with pytest.raises(Misconfigured, match="SENTIWATCH_TRITON__URL.*local up"):
+    with pytest.raises(Misconfigured, match=r"SENTIWATCH_TRITON__URL.*local up"):
         require("", "SENTIWATCH_TRITON__URL")

@@ -45,7 +45,7 @@ class FakeLane:
 
 async def test_events_go_to_the_lane_and_the_lane_acknowledges():
     stream, lane = FakeStream(FakeMessage(4), FakeMessage(5)), FakeLane()
-    await reader(SimpleNamespace(is_current=lambda message: True), lane)(stream)
+    await reader(SimpleNamespace(is_current=lambda _: True), lane)(stream)
     assert [record.offset for record, _ in lane.taken] == [4, 5]
     assert stream.acknowledged == []
     lane.taken[0][1]()

@@ -8,7 +8,12 @@ import pytest
 from streams.errors import Misconfigured
 from streams.runtime.slots import SLOTS, instance_slot
 
-HOLD = "from streams.runtime.slots import instance_slot as s; c = s({!r}, 'b:1'); print(c.__enter__(), flush=True); input()"
+HOLD = """
+from streams.runtime.slots import instance_slot
+with instance_slot({!r}, "b:1") as slot:
+    print(slot, flush=True)
+    input()
+"""
 
 
 @pytest.fixture
