@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.domain.baseline import HOUR_US, HourlyCounts
 from streams.domain.closing import AlertFacts
 from streams.domain.detector import Thresholds
 from streams.domain.entity import MARKET
+from streams.domain.pool import HOUR_US, HourlyCounts
 from streams.domain.summary import Knowledge, Range
 from streams.domain.surge import NEVER, PANE_US, Row, microseconds
-from streams.stages.detect import Detector, DetectorMemory, Stretch
+from streams.stages.detect import Detector
+from streams.stages.detector_memory import DetectorMemory, Stretch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +40,12 @@ class RememberedRows:
         return [row for row in self._rows if low <= row.event_time < high and row.known_pane <= high]
 
     async def latest_episodes(self, since: datetime) -> list[Episode]:
-        latest = {episode.cell: episode for episode in sorted(self.episodes.values(), key=lambda e: e.opened_at)}
-        return [episode for episode in latest.values() if episode.resolved_at is None or episode.last_at > since]
+        latest = {
+            episode.cell: episode for episode in sorted(self.episodes.values(), key=lambda e: e.opened_at)
+        }
+        return [
+            episode for episode in latest.values() if episode.resolved_at is None or episode.last_at > since
+        ]
 
     async def negative_rows(self, after: datetime, until: datetime, reach: timedelta) -> list[Row]:
         return [row for row in self._between(after - reach, until) if row.negative]
@@ -91,12 +96,16 @@ PROFILE = np.array([1, 1, 1, 1, 1, 2, 3, 5, 6, 6, 6, 6, 6, 7, 8, 8, 7, 6, 5, 4, 
 PROFILE *= 24 / PROFILE.sum()
 
 
-def story_row(entity: str, at: int, story: object, source: object, *, negative: bool, topic: str = "macro") -> Row:
+def story_row(
+    entity: str, at: int, story: object, source: object, *, negative: bool, topic: str = "macro"
+) -> Row:
     """One mention that came on time."""
     return Row(entity, topic, at, at // PANE_US * PANE_US + PANE_US, NEVER, story, str(source), negative)
 
 
-def quiet_cells(days: int, rates: Sequence[float], dispersion: float, *, seed: int, share: float = 0.18) -> list[Row]:
+def quiet_cells(
+    days: int, rates: Sequence[float], dispersion: float, *, seed: int, share: float = 0.18
+) -> list[Row]:
     """Hourly counts around a day profile: Poisson, or negative binomial with this dispersion; constant negative share.
 
     Args:
@@ -116,14 +125,25 @@ def quiet_cells(days: int, rates: Sequence[float], dispersion: float, *, seed: i
 
 
 def burst(
-    entity: str, at: datetime, stories: int, hours: float, *, negative: float = 0.95, copies: bool = False, seed: int = 1
+    entity: str,
+    at: datetime,
+    stories: int,
+    hours: float,
+    *,
+    negative: float = 0.95,
+    copies: bool = False,
+    seed: int = 1,
 ) -> list[Row]:
     """Many rows in a short time; with ``copies`` they all tell one story."""
     rng = np.random.default_rng(seed)
     times = microseconds(at) + np.sort(rng.integers(0, int(hours * HOUR_US), stories))
     return [
-        story_row(entity, int(time), "echo" if copies else f"{entity}-{seed}-{n}", f"s{n % 25}", negative=bool(rng.random() < negative))
+        story_row(
+            entity,
+            int(time),
+            "echo" if copies else f"{entity}-{seed}-{n}",
+            f"s{n % 25}",
+            negative=bool(rng.random() < negative),
+        )
         for n, time in enumerate(times)
     ]
-
-

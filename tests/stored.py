@@ -1,3 +1,4 @@
+# ruff: noqa: S608, E501 - statements of our own over our own names
 """Rows as the persist stage leaves them, and databases to put them in."""
 
 from __future__ import annotations
@@ -262,7 +263,9 @@ async def fetch(database: Database, run: Run, statement: str) -> list[tuple[obje
         return await (await connection.execute(statement, (run.run_id,))).fetchall()
 
 
-def ordinary(days: int, per_day: int, companies: int = 6, *, seed: int = 1, negative: float = 0.18) -> list[Doc]:
+def ordinary(
+    days: int, per_day: int, companies: int = 6, *, seed: int = 1, negative: float = 0.18
+) -> list[Doc]:
     """Calm traffic with a day profile, about a few companies and four topics."""
     rng = np.random.default_rng(seed)
     hours = np.array([1, 1, 1, 1, 1, 2, 3, 5, 6, 6, 6, 6, 6, 7, 8, 8, 7, 6, 5, 4, 3, 2, 2, 1], dtype=float)
@@ -270,7 +273,11 @@ def ordinary(days: int, per_day: int, companies: int = 6, *, seed: int = 1, nega
     out = []
     for day in range(days):
         for number in range(per_day):
-            at = START + timedelta(days=day, hours=int(rng.choice(24, p=hours / hours.sum())), seconds=float(rng.uniform(0, 3599)))
+            at = START + timedelta(
+                days=day,
+                hours=int(rng.choice(24, p=hours / hours.sum())),
+                seconds=float(rng.uniform(0, 3599)),
+            )
             company = (f"us.c{rng.integers(companies)}",) if rng.random() < 0.85 else ()
             label = labels[rng.choice(3, p=[negative, 0.5, 0.5 - negative])]
             out.append(
@@ -283,13 +290,21 @@ def ordinary(days: int, per_day: int, companies: int = 6, *, seed: int = 1, nega
     return out
 
 
-def surge(at: datetime, stories: int, hours: float, entity: str = "us.c1", *, seed: int = 1, **options: object) -> list[Doc]:
+def surge(
+    at: datetime, stories: int, hours: float, entity: str = "us.c1", *, seed: int = 1, **options: object
+) -> list[Doc]:
     """Distinct stories about one company, from many sources; negative unless told otherwise."""
     rng = np.random.default_rng(seed)
     options.setdefault("sentiment", "negative")
     times = np.sort(rng.uniform(0, hours * 3600, stories))
     return [
-        Doc(f"s{seed}-{entity}-{n}", at + timedelta(seconds=float(t)), (entity,) if entity else (), source=f"wire-{n % 9}", **options)  # type: ignore[arg-type]
+        Doc(
+            f"s{seed}-{entity}-{n}",
+            at + timedelta(seconds=float(t)),
+            (entity,) if entity else (),
+            source=f"wire-{n % 9}",
+            **options,
+        )  # type: ignore[arg-type]
         for n, t in enumerate(times)
     ]
 

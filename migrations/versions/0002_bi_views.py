@@ -6,6 +6,7 @@ shows an author key, a handle or the payload of a dead letter.
 Revision ID: 0002
 """
 
+# ruff: noqa: E501 - the views read as tables, one column a line
 from alembic import op
 
 revision = "0002"
@@ -60,8 +61,8 @@ VIEWS = {
             ("sources", "a.sources", "independent sources (publishers, authors) of the negative stories"),
             ("dedup_key", "a.dedup_key", "rule|entity|topic|source class: what repeated alerts have in common"),
             ("evidence", "a.evidence", "JSON: both spans' figures, baseline, topics, sources by class, model versions, SQL"),
-            ("derivation", "replace(a.evidence ->> 'sql', '{run}', quote_literal(run.name))", "SQL (on schema core) that gives"
-             " observed again"),
+            ("derivation", "replace(a.evidence ->> 'sql', '{run}', quote_literal(run.name))", ("SQL (on schema core) that gives"
+             " observed again")),
         ),
     ),
     "alert_documents": (
@@ -210,7 +211,9 @@ GRANTS = """
 
 
 def create_view(name: str, comment: str, source: str, columns: tuple[tuple[str, ...], ...]) -> None:
-    chosen = [(column[0], column[1] if len(column) > 1 else COMMON.get(column[0], column[0])) for column in columns]
+    chosen = [
+        (column[0], column[1] if len(column) > 1 else COMMON.get(column[0], column[0])) for column in columns
+    ]
     listed = ", ".join(f"{expression} AS {column}" for column, expression in chosen)
     where = " WHERE NOT d.deleted" if name == "documents" else ""
     op.execute(f"CREATE VIEW bi_v1.{name} AS SELECT {listed} FROM {source}{where}")
@@ -226,7 +229,9 @@ def quoted(text: str) -> str:
 
 def upgrade() -> None:
     op.execute("CREATE SCHEMA bi_v1")
-    op.execute("COMMENT ON SCHEMA bi_v1 IS 'the contract with BI tools: read-only views, additive changes only'")
+    op.execute(
+        "COMMENT ON SCHEMA bi_v1 IS 'the contract with BI tools: read-only views, additive changes only'"
+    )
     for name, (comment, source, columns) in VIEWS.items():
         create_view(name, comment, source, columns)
     op.execute(ROLE)

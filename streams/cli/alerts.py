@@ -67,14 +67,22 @@ def _print_dossier(alert: dict[str, Any]) -> None:
     ratio = alert["observed"] / max(alert["expected"], 1e-9)
     lines = [
         f"alert {alert['alert_id']} ({alert['run']}): {alert['rule']} of {name}, topic {alert['topic']}",
-        f"  {alert['severity']}, {alert['state']}; opened {_utc(alert['opened_at'])},"
-        f" known {_utc(alert['known_at'])}, resolved {_utc(alert['resolved_at'])} (UTC)",
-        f"  observed {alert['observed']} negative stories in {alert['span']}, expected {alert['expected']:.2f}"
-        f" ({ratio:.0f} times), p = {alert['p_value']:.1e}",
-        f"  share {alert['share_observed']:.0%} of {alert['stories']} stories, expected {alert['share_expected']:.0%},"
-        f" p = {alert['share_p_value']:.1e}",
-        f"  {alert['sources']} independent sources ({_counts(evidence.get('sources'))}),"
-        f" {alert['documents']} negative documents; topics: {_counts(evidence.get('topics'))}",
+        (
+            f"  {alert['severity']}, {alert['state']}; opened {_utc(alert['opened_at'])},"
+            f" known {_utc(alert['known_at'])}, resolved {_utc(alert['resolved_at'])} (UTC)"
+        ),
+        (
+            f"  observed {alert['observed']} negative stories in {alert['span']}, expected {alert['expected']:.2f}"
+            f" ({ratio:.0f} times), p = {alert['p_value']:.1e}"
+        ),
+        (
+            f"  share {alert['share_observed']:.0%} of {alert['stories']} stories, expected {alert['share_expected']:.0%},"
+            f" p = {alert['share_p_value']:.1e}"
+        ),
+        (
+            f"  {alert['sources']} independent sources ({_counts(evidence.get('sources'))}),"
+            f" {alert['documents']} negative documents; topics: {_counts(evidence.get('topics'))}"
+        ),
         *(f"  baseline {span}: {_baseline(fitted)}" for span, fitted in evidence.get("baseline", {}).items()),
         f"  models: {', '.join(evidence.get('model_versions', []))}",
         "history",

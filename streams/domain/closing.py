@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
-from streams.domain.episode import Episode, Event
-from streams.domain.summary import Partition
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from streams.domain.episode import Episode, Event
+    from streams.domain.summary import Partition
 
 
 @dataclass(frozen=True, slots=True)

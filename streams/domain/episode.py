@@ -7,13 +7,16 @@ so it does not matter over how many steps, workers or crashes the panes are spre
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from streams.domain.detector import Thresholds, Verdict, fires, holds
 from streams.domain.surge import SPANS, Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
 
 
 class State(StrEnum):
@@ -101,7 +104,11 @@ def severity_of(verdict: Verdict) -> Severity:
 
 
 def open_episode(
-    cell: Cell, at: datetime, verdicts: Mapping[str, Verdict], limits: Thresholds, since: datetime | None = None
+    cell: Cell,
+    at: datetime,
+    verdicts: Mapping[str, Verdict],
+    limits: Thresholds,
+    since: datetime | None = None,
 ) -> Advance:
     """A new episode when some span fires; the span with the smaller tail names it."""
     firing = [verdict for verdict in verdicts.values() if fires(verdict, limits)]

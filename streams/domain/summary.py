@@ -7,11 +7,14 @@ story; it is closed once the frontier passes its end.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from streams.domain.window import DAY, EPOCH, PANE, WINDOW_SIZES, closes_until, floor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 SILENCE = DAY
 """A pane end with no record of any partition within this before it is unknown, not calm."""

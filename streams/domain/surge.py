@@ -7,10 +7,9 @@ A row is visible at pane end E iff known_pane <= E < superseded_pane.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,9 @@ import numpy.typing as npt
 from streams.domain.detector import SpanCount
 from streams.domain.entity import MARKET
 from streams.domain.window import DAY, EPOCH, HOUR, PANE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 RULE = "negative_surge"
 ALL = "all"

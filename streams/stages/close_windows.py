@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from streams.domain.closing import ClosedReport, ClosingState, StoryOf, Unassigned
@@ -19,10 +18,12 @@ from streams.domain.summary import (
     windows_ending,
 )
 from streams.domain.window import PANE, WINDOW_SIZES, floor
-from streams.stages.detect import Detector, DetectorMemory, Stretch
+from streams.stages.detect import Detector
+from streams.stages.detector_memory import DetectorMemory, Stretch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime, timedelta
 
     from streams.domain.summary import Knowledge
     from streams.settings import Settings

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime, timedelta
 
-    from streams.domain.baseline import HourlyCounts
     from streams.domain.closing import AlertChange, AlertFacts, ClosingState, StoryOf, Unassigned
     from streams.domain.episode import Episode
+    from streams.domain.pool import HourlyCounts
     from streams.domain.story import Leader
     from streams.domain.summary import Knowledge, Range
     from streams.domain.surge import Row
@@ -39,8 +39,9 @@ class ClosingTransaction(Protocol):
         """Mark panes for a later fold."""
 
     async def unassigned(self, until: datetime) -> list[Unassigned]:
-        """Documents (all versions that are ever visible) with ``known_pane`` <= ``until`` and no story, ordered by
-        (known_pane, event_time, document_id).
+        """Documents with ``known_pane`` <= ``until`` and no story, by (known_pane, event_time, document_id).
+
+        All versions that are ever visible are among them.
         """
 
     async def leaders(self, ranges: Iterable[Range]) -> list[Leader]:

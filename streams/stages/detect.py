@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from streams.domain.baseline import (
-    GRID,
-    HOUR_US,
-    Baseline,
-    HourlyCounts,
-    Pool,
-    Presence,
-    block_starts,
-    fit_baseline,
-    fit_pool,
-    pool_time,
-)
+from streams.domain.baseline import GRID, Baseline, block_starts, fit_baseline
 from streams.domain.closing import AlertChange
 from streams.domain.detector import Verdict, judge, passes_gates
 from streams.domain.episode import Episode, State, hold_episode, open_episode
+from streams.domain.pool import HOUR_US, HourlyCounts, Pool, Presence, fit_pool, pool_time
 from streams.domain.surge import (
     MICROSECOND,
     NO_ROWS,
-    PANE_US,
     SPANS,
     Cell,
     CellRows,
-    Times,
     count_span,
     group_rows,
     microseconds,
     moment,
 )
 from streams.domain.window import DAY, HOUR, floor
+from streams.stages.detector_memory import KINDS, DetectorMemory, Stretch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from streams.domain.detector import Thresholds
-    from streams.domain.summary import Knowledge, Range
     from streams.stages.closing_store import ClosingTransaction
 
-KINDS = ("company", "market")
 REACH = max(SPANS.values())
 # Blocks end two spans before their grid time and are one span long; a day more tells which of their hours were watched.
 MARGIN = 3 * REACH + GRID + DAY
@@ -53,71 +40,15 @@ MAX_DAYS_KEPT = 3
 DAY_US = DAY // MICROSECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """The pane ends (after, until] of one step; only covered ones are evaluated."""
-
-    after: datetime
-    until: datetime
-    coverage: list[Range]
-    knowledge: Knowledge
-
-    def panes(self) -> Times:
-        """Covered pane ends, ascending, in microseconds."""
-        parts = [
-            np.arange(
-                microseconds(part.after) + PANE_US, microseconds(part.until) + 1, PANE_US, dtype=np.int64
-            )
-            for part in self.coverage
-        ]
-        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
-
-
-class DetectorMemory:
-    """Pools by kind and midnight, and hours with documents: they depend on closed rows alone, so they stay right from
-    step to step. Without it each step would read the whole baseline period again."""
-
-    def __init__(self) -> None:
-        self._pools: dict[tuple[str, datetime], Pool | None] = {}
-        self._hours: list[int] = []
-        self._loaded: tuple[int, int] | None = None
-
-    def missing(self, days: Iterable[datetime]) -> list[datetime]:
-        return [day for day in days if (KINDS[-1], day) not in self._pools]
-
-    def get(self, kind: str, day: datetime) -> Pool | None:
-        return self._pools[kind, day]
-
-    def put(self, kind: str, day: datetime, pool: Pool | None) -> None:
-        self._pools[kind, day] = pool
-
-    async def presence(self, transaction: ClosingTransaction, start: datetime, until: datetime) -> Presence:
-        """Hours of [start, until), whole ones; only those not asked for before are read."""
-        first, end = microseconds(start) // HOUR_US, microseconds(until) // HOUR_US
-        if self._loaded is None or not self._loaded[0] <= first <= self._loaded[1]:
-            self._hours, self._loaded = [], (first, first)
-        if end > self._loaded[1]:
-            low, high = moment(self._loaded[1] * HOUR_US), moment(end * HOUR_US)
-            self._hours += await transaction.present_hours(low, high)
-            self._loaded = (first, end)
-        self._hours = [hour for hour in self._hours if hour >= first]
-        flags = np.zeros(max(self._loaded[1] - first, 0), dtype=np.bool_)
-        flags[np.asarray(self._hours, dtype=np.int64) - first] = True
-        return Presence(first, flags)
-
-    def forget_before(self, day: datetime) -> None:
-        self._pools = {key: pool for key, pool in self._pools.items() if key[1] >= day}
-
-    def clear(self) -> None:
-        self._pools.clear()
-        self._hours, self._loaded = [], None
-
-
 class Detector:
     """Walks the tested cells over one stretch and stores what became of their episodes."""
 
     def __init__(
-        self, transaction: ClosingTransaction, thresholds: Thresholds, memory: DetectorMemory, stretch: Stretch
+        self,
+        transaction: ClosingTransaction,
+        thresholds: Thresholds,
+        memory: DetectorMemory,
+        stretch: Stretch,
     ) -> None:
         self._transaction = transaction
         self._limits = thresholds
@@ -242,7 +173,9 @@ class Detector:
                 return index + 1
         return len(self._panes)
 
-    def _verdicts(self, cell: Cell, rows: CellRows, at: datetime, since: datetime | None, *, gated: bool) -> dict[str, Verdict]:
+    def _verdicts(
+        self, cell: Cell, rows: CellRows, at: datetime, since: datetime | None, *, gated: bool
+    ) -> dict[str, Verdict]:
         """The spans that have something to say; ``gated`` asks for the gates first, as an opening does."""
         verdicts: dict[str, Verdict] = {}
         for name, span in SPANS.items():

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - short statements stay on one line
 """The closer on a real Postgres."""
 
 from __future__ import annotations
@@ -52,9 +53,7 @@ WINDOW = (
     "SELECT entity_id, topic, source_class, buzz, stories, negatives, late FROM core.window_agg"
     " WHERE run_id = %s AND window_size = '{}' AND entity_id = 'us.c1' AND topic = 'all' AND source_class = 'all'"
 )
-REVISIONS = (
-    "SELECT window_size, max(revision) FROM core.window_status WHERE run_id = %s AND source_class = 'all' GROUP BY 1 ORDER BY 1"
-)
+REVISIONS = "SELECT window_size, max(revision) FROM core.window_status WHERE run_id = %s AND source_class = 'all' GROUP BY 1 ORDER BY 1"
 
 
 async def test_nothing_closes_while_a_partition_is_silent(place):
@@ -69,7 +68,9 @@ async def test_nothing_closes_while_a_partition_is_silent(place):
 async def test_open_windows_are_folded_provisionally(place):
     database, run = place
     await register(database, run, [NEWS, SOCIAL])
-    await store(database, run, in_order([Doc("a", START, ("us.c1",)), Doc("b", START, ("us.c1",), "negative")]))
+    await store(
+        database, run, in_order([Doc("a", START, ("us.c1",)), Doc("b", START, ("us.c1",), "negative")])
+    )
     await closer_of(database, run).step(end_of_input=False)
     assert await fetch(database, run, WINDOW.format("1d")) == [("us.c1", "all", "all", 2, 2, 1, 0)]
 
@@ -80,7 +81,9 @@ async def test_windows_close_with_the_watermark_and_not_beyond_it(place):
     report = await closer_of(database, run).step(end_of_input=False)
     assert report.closed_until == START + timedelta(minutes=60)
     statuses = await fetch(
-        database, run, "SELECT window_start, known_at FROM core.window_status WHERE run_id = %s AND window_size = '1h' AND source_class = 'all'"
+        database,
+        run,
+        "SELECT window_start, known_at FROM core.window_status WHERE run_id = %s AND window_size = '1h' AND source_class = 'all'",
     )
     assert statuses == [(START, START + timedelta(minutes=72))]
 
@@ -102,11 +105,13 @@ async def test_a_week_becomes_windows_and_one_alert_with_its_evidence(place):
     assert AT < alert["opened_at"] <= AT + timedelta(minutes=45)
     assert alert["known_at"] >= alert["opened_at"] + timedelta(minutes=2)
     found = await dossier(database, run.name, alert["alert_id"][:6])
-    assert [step["kind"] for step in found["history"]][0] == "opened"
+    assert next(step["kind"] for step in found["history"]) == "opened"
     assert found["history"][-1]["kind"] == "resolved"
     documents = found["top_documents"]
     assert len(documents) == min(20, alert["observed"])
-    assert all(row["title"].startswith("headline s1-us.c1") or row["sentiment"] == "negative" for row in documents)
+    assert all(
+        row["title"].startswith("headline s1-us.c1") or row["sentiment"] == "negative" for row in documents
+    )
     again = await fetch(database, run, found["derivation"].replace("%", "%%") + " AND %s > 0")
     assert again == [(alert["observed"],)]
 
@@ -122,7 +127,9 @@ async def test_buzz_rolls_up_and_every_document_is_in_every_size(place):
     )  # fmt: skip
     assert sums == [(size, len(WEEK)) for size in ("1d", "1h", "5m")]
     assert await fetch(database, run, "SELECT 1 FROM core.dirty_window WHERE run_id = %s") == []
-    assert await fetch(database, run, "SELECT 1 FROM core.mention WHERE run_id = %s AND story_id IS NULL") == []
+    assert (
+        await fetch(database, run, "SELECT 1 FROM core.mention WHERE run_id = %s AND story_id IS NULL") == []
+    )
 
 
 async def test_stories_join_copies_and_the_first_by_event_time_leads(place):
@@ -130,7 +137,9 @@ async def test_stories_join_copies_and_the_first_by_event_time_leads(place):
     copies = [Doc(f"copy-{n}", START + timedelta(minutes=n), story="same") for n in range(9)]
     await store(database, run, in_order(copies))
     await close_all(closer_of(database, run))
-    rows = await fetch(database, run, "SELECT leader_document_id, first_time FROM core.story WHERE run_id = %s")
+    rows = await fetch(
+        database, run, "SELECT leader_document_id, first_time FROM core.story WHERE run_id = %s"
+    )
     assert rows == [(copies[0].document_id, START)]
     window = await fetch(
         database, run,
@@ -142,7 +151,11 @@ async def test_stories_join_copies_and_the_first_by_event_time_leads(place):
 async def test_a_late_document_refolds_its_windows_as_a_revision_and_opens_nothing(place):
     database, run = place
     four = surge(AT, 4, 0.4)
-    calm = [doc for doc in ordinary(5, 150) if not ("us.c1" in doc.entities and abs(doc.at - AT) < timedelta(days=1))]
+    calm = [
+        doc
+        for doc in ordinary(5, 150)
+        if not ("us.c1" in doc.entities and abs(doc.at - AT) < timedelta(days=1))
+    ]
     await store(database, run, in_order([*calm, *four]))
     closer = closer_of(database, run)
     assert await close_all(closer, end_of_input=False) == 0
@@ -182,7 +195,9 @@ async def test_a_revised_document_stays_in_its_story(place):
     await store(database, run, in_order([first, Doc("b", START + timedelta(hours=2))]))
     closer = closer_of(database, run)
     await close_all(closer, end_of_input=False)
-    await supersede(database, run, first, replace(first, story="other", revision=1, known=START + timedelta(hours=2)))
+    await supersede(
+        database, run, first, replace(first, story="other", revision=1, known=START + timedelta(hours=2))
+    )
     await close_all(closer)
     stories = await fetch(
         database, run,
@@ -217,7 +232,11 @@ async def test_a_day_cut_moves_the_day_window(place):
     settings = Settings(time=TimeSettings(day_cut=timedelta(hours=16)))
     await store(database, run, in_order([Doc("a", START + timedelta(hours=3))]))
     await close_all(closer_of(database, run, settings))
-    rows = await fetch(database, run, "SELECT DISTINCT window_start FROM core.window_agg WHERE run_id = %s AND window_size = '1d'")
+    rows = await fetch(
+        database,
+        run,
+        "SELECT DISTINCT window_start FROM core.window_agg WHERE run_id = %s AND window_size = '1d'",
+    )
     assert rows == [(START - timedelta(hours=8),)]
 
 
@@ -226,7 +245,11 @@ async def test_twelve_empty_years_are_jumped_over_and_stay_unknown(place):
     later = START + timedelta(days=12 * 365)
     await store(database, run, in_order([Doc("a", START), Doc("b", later)]))
     await close_all(closer_of(database, run))
-    rows = await fetch(database, run, "SELECT window_start FROM core.window_status WHERE run_id = %s AND window_size = '1h' AND source_class = 'all'")
+    rows = await fetch(
+        database,
+        run,
+        "SELECT window_start FROM core.window_status WHERE run_id = %s AND window_size = '1h' AND source_class = 'all'",
+    )
     assert len(rows) <= 26
 
 
@@ -242,9 +265,18 @@ def test_bi_reader_sees_the_views_only_and_every_column_is_explained(database_ur
             "SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid ="
             " relnamespace WHERE nspname = 'bi_v1' AND attnum > 0 AND col_description(c.oid, attnum) IS NULL"
         ).fetchall()
-        views = connection.execute("SELECT table_name FROM information_schema.views WHERE table_schema = 'bi_v1'").fetchall()
-        readable = connection.execute("SELECT has_schema_privilege('bi_reader', 'bi_v1', 'USAGE'), has_schema_privilege('bi_reader', 'core', 'USAGE')").fetchone()
-        allowed = [connection.execute("SELECT has_table_privilege('bi_reader', %s, 'SELECT')", (f"bi_v1.{name}",)).fetchone() for (name,) in views]
+        views = connection.execute(
+            "SELECT table_name FROM information_schema.views WHERE table_schema = 'bi_v1'"
+        ).fetchall()
+        readable = connection.execute(
+            "SELECT has_schema_privilege('bi_reader', 'bi_v1', 'USAGE'), has_schema_privilege('bi_reader', 'core', 'USAGE')"
+        ).fetchone()
+        allowed = [
+            connection.execute(
+                "SELECT has_table_privilege('bi_reader', %s, 'SELECT')", (f"bi_v1.{name}",)
+            ).fetchone()
+            for (name,) in views
+        ]
     assert unexplained == []
     assert readable == (True, False)
     assert len(allowed) == 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -34,13 +35,17 @@ AT = START + timedelta(days=3, hours=11)
 
 def week() -> list[Doc]:
     """Calm, two surges of which one is a market topic, an echo, and stragglers up to a day late."""
-    echo = [Doc(f"e{n}", AT + timedelta(minutes=n), ("us.c2",), "negative", f"w{n}", "echo") for n in range(30)]
+    echo = [
+        Doc(f"e{n}", AT + timedelta(minutes=n), ("us.c2",), "negative", f"w{n}", "echo") for n in range(30)
+    ]
     topic = surge(AT + timedelta(hours=5), 30, 1.5, "", seed=3, topic="macro")
     ordered = in_order([*ordinary(5, 90), *surge(AT, 40, 2), *echo, *topic])
     late = []
     for number, doc in enumerate(ordered):
         behind = timedelta(minutes=7 * number % 1400)
-        late.append(doc if number % 17 else replace(doc, at=max(START, doc.at - behind), known=doc.known or doc.at))
+        late.append(
+            doc if number % 17 else replace(doc, at=max(START, doc.at - behind), known=doc.known or doc.at)
+        )
     return late
 
 
@@ -76,7 +81,7 @@ async def digests(url: str, cuts: list[int], max_panes: int, seed: int | None) -
     async with new_run(url) as (database, run):
         await register(database, run, PLACES)
         edges = [0, *sorted(cuts), len(DOCUMENTS)]
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in itertools.pairwise(edges):
             if low < high:
                 await store(database, run, documents[low:high])
             await close_all(closer_of(database, run, max_panes=max_panes), end_of_input=False)
@@ -101,8 +106,12 @@ def test_random_splits_give_the_same_tables(database_url, undisturbed, cuts, max
 
 def test_the_undisturbed_run_has_what_could_go_wrong(database_url, undisturbed):
     with psycopg.connect(database_url) as connection:
-        alerts = connection.execute("SELECT entity_id FROM core.alert_episode WHERE run_id = 1 ORDER BY 1").fetchall()
-        late = connection.execute("SELECT sum(late) FROM core.window_agg WHERE run_id = 1 AND window_size = '5m'").fetchone()
+        alerts = connection.execute(
+            "SELECT entity_id FROM core.alert_episode WHERE run_id = 1 ORDER BY 1"
+        ).fetchall()
+        late = connection.execute(
+            "SELECT sum(late) FROM core.window_agg WHERE run_id = 1 AND window_size = '5m'"
+        ).fetchone()
     assert alerts == [("MARKET",), ("us.c1",)]
     assert late is not None
     assert late[0] > 50

@@ -42,7 +42,8 @@ async def dossier(database: Database, run: str, alert: str) -> dict[str, Any]:
     """
     found = await _fetch(
         database,
-        f"{LIST.replace('FROM bi_v1', ', evidence, derivation FROM bi_v1')} WHERE run = %(run)s AND starts_with(alert_id, %(alert)s)",
+        LIST.replace("FROM bi_v1", ", evidence, derivation FROM bi_v1")
+        + " WHERE run = %(run)s AND starts_with(alert_id, %(alert)s)",
         {"run": run, "alert": alert},
     )
     if len(found) != 1:

@@ -42,7 +42,8 @@ class PostgresClosing(ClosingRows, Folding, Surges):
 
     async def last_pane(self) -> datetime | None:
         rows = await self._fetch(f"SELECT max(known_pane) FROM ({OPEN_DOCUMENTS}) AS d", until="infinity")
-        return rows[0][0]
+        last: datetime | None = rows[0][0]
+        return last
 
     async def pending(self, until: datetime, limit: int) -> list[tuple[datetime, int]]:
         rows = await self._fetch(
@@ -123,7 +124,7 @@ class PostgresClosing(ClosingRows, Folding, Surges):
                 UPDATE core.{table} t SET story_id = s.story_id
                 FROM unnest(%(documents)s::uuid[], %(times)s::timestamptz[], %(ids)s::uuid[])
                      AS s (document_id, event_time, story_id)
-                WHERE t.run_id = %(run)s AND t.document_id = s.document_id AND t.story_id IS NULL {bounds}""",  # noqa: S608 - table names of ours
+                WHERE t.run_id = %(run)s AND t.document_id = s.document_id AND t.story_id IS NULL {bounds}""",
                 documents=[story.document.document_id for story in stories],
                 times=times,
                 ids=[story.story_id for story in stories],

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streams.adapters.postgres.statements import Statements
-from streams.domain.baseline import HourlyCounts
 from streams.domain.entity import MARKET
+from streams.domain.pool import HourlyCounts
 from streams.domain.surge import NEVER, Row
 
 if TYPE_CHECKING:

@@ -92,12 +92,15 @@ class Surges(Statements):
 
     @staticmethod
     def _derivation(cell: Cell, start: datetime, at: datetime) -> str:
-        """The statement that gives `observed` again; `{run}` stands for the run's name, since equal input makes equal rows
-        in every run. Ids, topics and times are of our own vocabulary."""
+        """The statement that gives `observed` again; ids, topics and times are of our own vocabulary.
+
+        `{run}` stands for the run's name, since equal input makes equal rows in every run.
+        """
         only = f" AND companies = 0 AND topic = {_quoted(cell.topic)}" if cell.is_market else ""
         return (
-            "SELECT count(DISTINCT coalesce(story_id, document_id)) FROM core.mention_known"  # noqa: S608 - to be read by people
-            f" WHERE run_id = (SELECT run_id FROM core.run WHERE name = {{run}}) AND entity_id = {_quoted(cell.entity_id)}{only}"
+            "SELECT count(DISTINCT coalesce(story_id, document_id)) FROM core.mention_known"
+            " WHERE run_id = (SELECT run_id FROM core.run WHERE name = {run})"
+            f" AND entity_id = {_quoted(cell.entity_id)}{only}"
             f" AND sentiment_class = 'negative' AND event_time >= '{start.isoformat()}' AND event_time < '{at.isoformat()}'"
             f" AND known_pane <= '{at.isoformat()}'"
             f" AND (superseded_pane IS NULL OR superseded_pane > '{at.isoformat()}')"

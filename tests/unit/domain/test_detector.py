@@ -34,7 +34,9 @@ def test_count_tail_is_the_negative_binomial_survival_function(k, mean, size):
 @given(st.integers(0, 80), st.integers(0, 80), st.floats(0.1, 200), st.floats(0.1, 200))
 def test_share_tail_is_the_beta_binomial_survival_function(k, more, a, b):
     n = k + more
-    assert beta_binomial_tail(k, n, a, b) == pytest.approx(stats.betabinom.sf(k - 1, n, a, b), rel=1e-6, abs=1e-12)
+    assert beta_binomial_tail(k, n, a, b) == pytest.approx(
+        stats.betabinom.sf(k - 1, n, a, b), rel=1e-6, abs=1e-12
+    )
 
 
 def test_far_count_tail_keeps_its_relative_accuracy_where_one_minus_cdf_is_zero():

@@ -4,7 +4,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from streams.domain.detector import Expectation, SpanCount, Thresholds, judge
-from streams.domain.episode import EventKind, Severity, State, alert_id, hold_episode, open_episode, severity_of
+from streams.domain.episode import (
+    EventKind,
+    Severity,
+    State,
+    alert_id,
+    hold_episode,
+    open_episode,
+    severity_of,
+)
 from streams.domain.surge import Cell
 from streams.domain.window import PANE
 

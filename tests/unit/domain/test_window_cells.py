@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.baseline import HOUR_US, HourlyCounts, Presence, fit_pool, slot, winsorise
+from streams.domain.pool import HOUR_US, HourlyCounts, Presence, fit_pool, slot, winsorise
 from streams.domain.summary import (
     Knowledge,
     Partition,
@@ -18,7 +18,16 @@ from streams.domain.summary import (
     watermark_frontier,
     windows_ending,
 )
-from streams.domain.surge import NEVER, Cell, Row, count_span, group_rows, microseconds, moment, sliding_counts
+from streams.domain.surge import (
+    NEVER,
+    Cell,
+    Row,
+    count_span,
+    group_rows,
+    microseconds,
+    moment,
+    sliding_counts,
+)
 from streams.domain.window import HOUR, PANE, closes_until, floor, known_pane, pane_end
 
 AT = datetime(2026, 3, 5, 10, 0, tzinfo=UTC)
@@ -28,7 +37,9 @@ LATENESS = {"news": timedelta(minutes=10), "social": timedelta(minutes=2)}
 
 def row(minutes, story, *, negative=True, source="a", known=None, superseded=NEVER, entity="us.c1"):
     at = microseconds(AT + timedelta(minutes=minutes))
-    pane = microseconds(pane_end(moment(at))) if known is None else microseconds(AT + timedelta(minutes=known))
+    pane = (
+        microseconds(pane_end(moment(at))) if known is None else microseconds(AT + timedelta(minutes=known))
+    )
     return Row(entity, "macro", at, pane, superseded, story, source, negative)
 
 
@@ -77,14 +88,22 @@ def test_only_on_time_documents_make_a_pane_that_may_open():
     st.sampled_from([1, 24]),
 )
 def test_sliding_counts_equal_counting_each_window_by_itself(marks, hours):
-    rows = group_rows(sorted((row(minutes, story) for minutes, story in marks), key=lambda item: item.event_time))
+    rows = group_rows(
+        sorted((row(minutes, story) for minutes, story in marks), key=lambda item: item.event_time)
+    )
     starts = np.arange(-24, 72, dtype=np.int64) * HOUR_US + microseconds(AT)
     width = hours * HOUR_US
     if not rows:
         return
     found = rows[Cell("us.c1")]
     plain = [
-        len({story for minutes, story in marks if 0 <= microseconds(AT) + minutes * 60_000_000 - start < width})
+        len(
+            {
+                story
+                for minutes, story in marks
+                if 0 <= microseconds(AT) + minutes * 60_000_000 - start < width
+            }
+        )
         for start in starts.tolist()
     ]
     assert sliding_counts(found, starts, timedelta(hours=hours)).tolist() == plain

@@ -42,13 +42,17 @@ async def test_a_topic_without_a_company_surges_as_market():
 
 @pytest.mark.parametrize("copies", [100, 1000])
 async def test_an_echo_never_alerts_however_often_it_is_repeated(copies):
-    found = await detect(quiet_cells(7, RATES, 0.1, seed=4) + burst("us.c3", AT, copies, 2, negative=1, copies=True), 7)
+    found = await detect(
+        quiet_cells(7, RATES, 0.1, seed=4) + burst("us.c3", AT, copies, 2, negative=1, copies=True), 7
+    )
     assert found.opened == []
 
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_a_positive_surge_never_alerts_even_with_a_tenth_of_it_misread(seed):
-    found = await detect(quiet_cells(7, RATES, 0.1, seed=seed) + burst("us.c2", AT, 60, 2, negative=0.1, seed=seed), 7)
+    found = await detect(
+        quiet_cells(7, RATES, 0.1, seed=seed) + burst("us.c2", AT, 60, 2, negative=0.1, seed=seed), 7
+    )
     assert found.opened == []
 
 
@@ -71,18 +75,24 @@ async def test_the_same_surge_is_not_announced_twice_when_the_day_span_wakes_up(
 
 async def test_a_second_surge_days_later_is_an_episode_of_its_own():
     second = burst("us.c4", AT + timedelta(days=4), 60, 2.5, seed=9)
-    found = await detect(quiet_cells(12, RATES, 0.1, seed=9) + burst("us.c4", AT, 60, 2.5, seed=10) + second, 12)
+    found = await detect(
+        quiet_cells(12, RATES, 0.1, seed=9) + burst("us.c4", AT, 60, 2.5, seed=10) + second, 12
+    )
     assert [episode.cell.entity_id for episode in found.opened] == ["us.c4", "us.c4"]
 
 
 @pytest.mark.parametrize(("negatives", "fires"), [(4, False), (12, True)])
 async def test_fewer_than_five_negative_stories_never_fire(negatives, fires):
-    found = await detect(quiet_cells(7, [0.3] * 6, 0.1, seed=2) + burst("us.c1", AT, negatives, 0.5, negative=1), 7)
+    found = await detect(
+        quiet_cells(7, [0.3] * 6, 0.1, seed=2) + burst("us.c1", AT, negatives, 0.5, negative=1), 7
+    )
     assert bool(found.opened) == fires
 
 
 async def test_two_sources_are_not_enough():
-    rows = [row._replace(source_key=f"s{n % 2}") for n, row in enumerate(burst("us.c1", AT, 40, 1, negative=1))]
+    rows = [
+        row._replace(source_key=f"s{n % 2}") for n, row in enumerate(burst("us.c1", AT, 40, 1, negative=1))
+    ]
     calm = [row for row in quiet_cells(7, [0.3] * 6, 0.1, seed=2) if row.entity_id != "us.c1"]
     assert (await detect(calm + rows, 7)).opened == []
     assert (await detect(calm + rows, 7, Thresholds(min_sources=2))).opened != []
