@@ -81,22 +81,26 @@ def _evidence_row(document: Evidence) -> tuple[str, ...]:
 
 
 def planted_table(scenario: Scenario, found: Found, comparison: Comparison) -> RenderableType:
-    """Each planted event, how it was read, and what it raised."""
+    """Each planted event, how it was read, and what it raised; then the dead letters by reason."""
     table = Table(title="Planted and found", title_justify="left", box=box.SIMPLE_HEAD)
-    for column in ("planted", "about", "when", "due", "stored and read as", "raised", ""):
+    for column in ("planted", "about", "when", "stored and read as", "due", "raised", ""):
         table.add_column(column, overflow="fold")
     for planted, reading, alerts in zip(scenario.planted, found.readings, comparison.alerts, strict=True):
         table.add_row(*_planted_row(planted, reading, alerts))
-    malformed, dead = scenario.malformed, found.dead_letters
+    malformed, dead = total(scenario.malformed), total(found.dead_letters)
+    right = dict(scenario.malformed) == by_hint(found.dead_letters)
     table.add_row(
-        "malformed records", "", "all week", f"{total(malformed)} dead letters", _by_reason(dead),
-        f"{total(dead)} dead letters", _mark(right=dict(malformed) == by_hint(dead)),
-    )  # fmt: skip
-    table.add_row(
-        "everything else", "", "all week", "no alert", f"{found.documents:,} documents in all",
-        _alerts(comparison.stray), _mark(right=not comparison.stray),
-    )  # fmt: skip
-    return table
+        "malformed",
+        f"{malformed} records",
+        "all week",
+        "dead letters",
+        str(malformed),
+        str(dead),
+        _mark(right=right),
+    )
+    stray, stored = comparison.stray, f"{found.documents:,} documents in all"
+    table.add_row("the rest", "", "all week", stored, "no alert", _alerts(stray), _mark(right=not stray))
+    return Group(table, Text(f"Dead letters: {_by_reason(found.dead_letters)}\n"))
 
 
 def _planted_row(planted: Planted, reading: Reading, alerts: Sequence[Alert]) -> tuple[str | Text, ...]:
@@ -104,9 +108,9 @@ def _planted_row(planted: Planted, reading: Reading, alerts: Sequence[Alert]) ->
     return (
         planted.kind.replace("_", " "),
         planted.entity or f"market: {planted.topic}",
-        f"{planted.start:%a %H:%M} to {planted.end:%a %H:%M}",
-        "1 alert" if due else "no alert",
+        f"{planted.start:%a %H:%M}–{planted.end:%a %H:%M}",
         _reading(planted, reading),
+        "1 alert" if due else "no alert",
         _alerts(alerts),
         _mark(right=len(alerts) == due),
     )
@@ -117,7 +121,7 @@ def _reading(planted: Planted, reading: Reading) -> str:
         return f"one story, {reading.documents} copies"
     good = planted.kind == "positive_surge"
     read = f"{reading.positive} positive" if good else f"{reading.negative} negative"
-    return f"{reading.documents} documents in {reading.stories} stories, {read}"
+    return f"{reading.documents} documents, {reading.stories} stories, {read}"
 
 
 def _alerts(alerts: Sequence[Alert]) -> str:
