@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from typing import Any
 
-    from streams.runtime.service import Service
     from streams.domain.document import SourcePartition
+    from streams.runtime.service import Service
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 OUTBOX_SECONDS = 0.5
+LAST_SECONDS = 5.0
 # Five seconds in which nothing came of a partition that the driver has read to its end.
 QUIET_POLLS = 25
 
@@ -56,7 +57,9 @@ class WorkerStatus:
 class Worker:
     """One process of a consumer group."""
 
-    def __init__(self, service: Service, instance_id: str, watch: Callable[[WorkerStatus], None] | None = None) -> None:
+    def __init__(
+        self, service: Service, instance_id: str, watch: Callable[[WorkerStatus], None] | None = None
+    ) -> None:
         self._service = service
         self._settings = service.settings
         self._lanes = {
@@ -74,7 +77,10 @@ class Worker:
         offsets: dict[SourcePartition, int] = {}
         for topic, lane in self._lanes.items():
             offsets.update(await lane.reset([source for source in assigned if source.topic == topic]))
-        log.info("reading %s", ", ".join(f"{s.topic}-{s.partition}@{offset}" for s, offset in sorted(offsets.items())))
+        log.info(
+            "reading %s",
+            ", ".join(f"{s.topic}-{s.partition}@{offset}" for s, offset in sorted(offsets.items())),
+        )
         return offsets
 
     async def run(self, *, drain: bool) -> WorkerStatus:
@@ -97,11 +103,23 @@ class Worker:
             await self._shut_down(background)
         if drain and not self._stop.is_set():
             self.status.phase = "closing windows"
-            await self.close_windows(end_of_input=True)
-        await self._flush_outbox()
+            await self._unless_stopped(self.close_windows(end_of_input=True))
+        await self._unless_stopped(self._flush_outbox())
         self.status.phase = "done"
         self._report()
         return self.status
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
+        """Last work, however long its dependency takes; once stopped it gets a few seconds and is left for the next start."""
+        task = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        await asyncio.wait({task}, timeout=LAST_SECONDS)
+        if task.cancel():
+            await asyncio.wait({task})
+        else:
+            task.result()
 
     def stop(self) -> None:
         """End `run` as SIGTERM does."""
@@ -112,7 +130,9 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
 
-    def _background(self, partitions: Iterable[SourcePartition], *, drain: bool) -> list[Coroutine[Any, Any, None]]:
+    def _background(
+        self, partitions: Iterable[SourcePartition], *, drain: bool
+    ) -> list[Coroutine[Any, Any, None]]:
         tasks = [self._closing(), self._publishing()]
         if not drain and self._settings.worker.heartbeat_interval:
             interval = self._settings.worker.heartbeat_interval
