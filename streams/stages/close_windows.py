@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime, timedelta
 
+    from streams.domain.story import Leader
     from streams.domain.summary import Knowledge
     from streams.settings import Settings
     from streams.stages.closing_store import ClosingStore, ClosingTransaction
@@ -140,8 +142,8 @@ class _Step:
         if not documents:
             return
         leaders = await self._transaction.leaders(_around(document.event_time for document in documents))
-        index = LeaderIndex(sorted(leaders, key=lambda leader: (leader.event_time, leader.story_id)))
-        stories = _assign(documents, index, {leader.story_id for leader in leaders})
+        # in a thread: seconds of computing must not keep the worker from its heartbeats
+        stories = await asyncio.to_thread(_assign, documents, leaders)
         await self._transaction.save_stories(stories)
         self._touched = {floor(document.event_time) for document in documents}
 
@@ -208,8 +210,10 @@ def _around(times: Iterable[datetime]) -> list[Range]:
     return ranges
 
 
-def _assign(documents: Sequence[Unassigned], index: LeaderIndex, known: set[object]) -> list[StoryOf]:
+def _assign(documents: Sequence[Unassigned], leaders: Sequence[Leader]) -> list[StoryOf]:
     """Stories in the given order; a revised document stays in the story of its earlier version."""
+    index = LeaderIndex(sorted(leaders, key=lambda leader: (leader.event_time, leader.story_id)))
+    known = {leader.story_id for leader in leaders}
     earlier = {
         document.document_id: document.story_id for document in documents if document.story_id is not None
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from streams.domain.surge import (
     SPANS,
     Cell,
     CellRows,
+    Row,
     count_span,
     group_rows,
     microseconds,
@@ -71,7 +73,11 @@ class Detector:
         opened = 0
         for cell in cells:
             rows = history.get(cell, NO_ROWS)
-            for change in self._walk(cell, rows, candidates.get(cell, []), episodes.get(cell)):
+            # in a thread: a backlog's walk takes seconds, in which the worker must keep up its heartbeats
+            changes = await asyncio.to_thread(
+                self._walk, cell, rows, candidates.get(cell, []), episodes.get(cell)
+            )
+            for change in changes:
                 await self._save(change, notify=notify)
                 opened += change.opened
         self._memory.forget_before(pool_time(self._stretch.until) - MAX_DAYS_KEPT * DAY)
@@ -82,6 +88,9 @@ class Detector:
         stretch = self._stretch
         rows = await self._transaction.negative_rows(stretch.after, stretch.until, REACH)
         after, until = microseconds(stretch.after), microseconds(stretch.until)
+        return await asyncio.to_thread(self._loud_panes, rows, after, until)
+
+    def _loud_panes(self, rows: Sequence[Row], after: int, until: int) -> dict[Cell, list[int]]:
         found: dict[Cell, list[int]] = {}
         for cell, cell_rows in group_rows(rows).items():
             if len(cell_rows.times) < self._limits.min_negatives:
