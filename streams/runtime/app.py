@@ -88,7 +88,9 @@ class ProgressConsumer(Consumer):
         error = task.exception()
         if error is None and self._flow_wanted:
             super().resume_flow()
-        elif error is not None and not isinstance(error, IllegalStateError):  # not ours any more: asked again soon
+        elif error is not None and not isinstance(
+            error, IllegalStateError
+        ):  # not ours any more: asked again soon
             self._crashing = asyncio.ensure_future(self.app.crash(error))
 
     def resume_flow(self) -> None:
@@ -164,7 +166,6 @@ def make_app(settings: KafkaSettings, instance_id: str, on_assignment: Assign) -
         topic_allow_declare=False,
         stream_wait_empty=False,
         stream_buffer_maxsize=2048,
-        stream_ack_exceptions=False,
         broker_max_poll_records=500,
         broker_commit_interval=1.0,
         broker_session_timeout=session,

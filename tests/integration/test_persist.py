@@ -46,7 +46,7 @@ async def rows(database: Database, query: str, *values: object):
 
 async def ready(database: Database, run: Run, *partitions: SourcePartition):
     store = document_store(database, run)
-    await store.register({source: (SourceClass.NEWS, 0) for source in partitions or (NEWS,)})
+    await store.register(dict.fromkeys(partitions or (NEWS,), (SourceClass.NEWS, 0)))
     return store
 
 
