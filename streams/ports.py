@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime, timedelta
 
     from streams.domain.batch import Batch
+    from streams.domain.closing import AlertChange, AlertFacts, ClosingState, StoryOf, Unassigned
     from streams.domain.document import Probabilities, Progress, SourcePartition
     from streams.domain.entity import EntityMention
+    from streams.domain.episode import Episode
+    from streams.domain.pool import HourlyCounts
     from streams.domain.score import ModelInfo, Question, ScoreKey
+    from streams.domain.story import Leader
+    from streams.domain.summary import Knowledge, Range
+    from streams.domain.surge import Row
     from streams.wire.outgoing import Outgoing
 
 
@@ -100,3 +107,92 @@ class Outbox(Protocol):
 
     async def flush(self, limit: int = 500) -> int:
         """Publish up to ``limit`` of the oldest and return how many; at least once, in the order they were written."""
+
+
+class ClosingTransaction(Protocol):
+    """One step of the closer. Nothing else closes windows of this run until it ends."""
+
+    async def state(self) -> ClosingState:
+        """Closed panes and watermarks; every later call sees at least what was stored when this one read them."""
+
+    async def last_pane(self) -> datetime | None:
+        """The largest ``known_pane`` of any document."""
+
+    async def pending(self, until: datetime, limit: int) -> list[tuple[datetime, int]]:
+        """Pane ends <= ``until`` with documents whose story is open, ascending, and how many; at most ``limit``."""
+
+    async def take_dirty(self, before: datetime | None) -> set[datetime]:
+        """Starts of the panes (earlier than ``before``) that await folding; they are not marked afterwards."""
+
+    async def has_dirty(self) -> bool:
+        """Whether any pane awaits folding."""
+
+    async def put_dirty(self, panes: Iterable[datetime]) -> None:
+        """Mark panes for a later fold."""
+
+    async def unassigned(self, until: datetime) -> list[Unassigned]:
+        """Documents with ``known_pane`` <= ``until`` and no story, by (known_pane, event_time, document_id).
+
+        All versions that are ever visible are among them.
+        """
+
+    async def leaders(self, ranges: Iterable[Range]) -> list[Leader]:
+        """Stories whose leader lies in one of the ranges, ends included."""
+
+    async def save_stories(self, stories: Sequence[StoryOf]) -> None:
+        """Store new stories and the story of each document and of its mentions."""
+
+    async def presence(self, after: datetime, until: datetime) -> list[datetime]:
+        """Pane ends of [after, until] at which some partition had a record, ascending."""
+
+    async def knowledge(self, after: datetime, until: datetime) -> Knowledge:
+        """When pane ends of (after, until] were known to be complete."""
+
+    async def latest_episodes(self, since: datetime) -> list[Episode]:
+        """The latest episode of each key, where it is firing or was held open after ``since``."""
+
+    async def negative_rows(self, after: datetime, until: datetime, reach: timedelta) -> list[Row]:
+        """Negative mentions of [after - reach, until) known at ``until``, of tested entities with one in [after, until)."""
+
+    async def rows(self, entities: Sequence[str], start: datetime, until: datetime) -> list[Row]:
+        """All mentions of these entities in [start, until) known at ``until``, by (event_time, document_id)."""
+
+    async def hourly_counts(self, kind: str, start: datetime, until: datetime) -> HourlyCounts:
+        """Stories by tested cell of a kind and hour of [start, until), each as known at the end of its UTC day."""
+
+    async def present_hours(self, start: datetime, until: datetime) -> list[int]:
+        """Hours (since the epoch) of [start, until) with a document that came on time, ascending."""
+
+    async def facts(self, episode: Episode) -> AlertFacts:
+        """What the negative mentions at the peak of an episode have in common, as of then."""
+
+    async def save_alert(
+        self, change: AlertChange, known_at: Mapping[datetime, datetime], *, notify: bool
+    ) -> None:
+        """Store an alert, its new events, with a new peak its documents, and with ``notify`` the messages."""
+
+    async def fold(self, size: str, groups: Sequence[Sequence[datetime]]) -> None:
+        """Write the windows of this size anew; groups are ascending starts that lie close together."""
+
+    async def digests(self, size: str, starts: Sequence[datetime]) -> dict[tuple[datetime, str], str]:
+        """A digest of each window and source class as stored."""
+
+    async def bump_revisions(self, size: str, windows: Sequence[tuple[datetime, str]]) -> None:
+        """One more revision for each of these (window start, source class)."""
+
+    async def save_statuses(self, size: str, windows: Sequence[tuple[datetime, datetime]]) -> None:
+        """Windows (start, known_at) that are complete now, in all source classes."""
+
+    async def set_closed(self, until: datetime) -> None:
+        """Every pane that ends at ``until`` or earlier is closed."""
+
+
+class ClosingStore(Protocol):
+    """Opens the closer's transactions."""
+
+    def transaction(self) -> AbstractAsyncContextManager[ClosingTransaction]:
+        """One step: waits for the step of another worker to end.
+
+        Raises:
+            Unavailable: the database does not answer; nothing was written.
+        """

@@ -225,6 +225,8 @@ def document_tables() -> None:
     op.create_index("document_known", "document", ["run_id", "known_pane"], schema="core",
                     postgresql_where=sa.text("story_id IS NULL"))  # fmt: skip
     op.create_index("document_by_id", "document", ["run_id", "document_id"], schema="core")
+    op.create_index("document_history_known", "document_history", ["run_id", "known_pane"], schema="core",
+                    postgresql_where=sa.text("story_id IS NULL AND superseded_pane > known_pane"))  # fmt: skip
     op.create_index("mention_history_time", "mention_history", ["run_id", "event_time"], schema="core")
 
 

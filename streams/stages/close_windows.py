@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from streams.domain.story import Leader
     from streams.domain.summary import Knowledge
+    from streams.ports import ClosingStore, ClosingTransaction
     from streams.settings import Settings
-    from streams.stages.closing_store import ClosingStore, ClosingTransaction
 
 MAX_PANES, MAX_DOCUMENTS = 2_000, 20_000
 """Bounds of one step, so that a backlog neither fills the memory nor holds a transaction for minutes."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from streams.domain.detector import Thresholds
-    from streams.stages.closing_store import ClosingTransaction
+    from streams.ports import ClosingTransaction
 
 REACH = max(SPANS.values())
 # Blocks end two spans before their grid time and are one span long; a day more tells which of their hours were watched.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from streams.domain.summary import Knowledge, Range
-    from streams.stages.closing_store import ClosingTransaction
+    from streams.ports import ClosingTransaction
 
 KINDS = ("company", "market")
 

@@ -31,7 +31,7 @@ OPEN_DOCUMENTS = """
 
 
 class PostgresClosing(ClosingRows, Folding, Surges):
-    """One step of the closer, on one connection and in one transaction; see `streams.stages.closing_store`."""
+    """One step of the closer, on one connection and in one transaction; see `streams.ports`."""
 
     async def state(self) -> ClosingState:
         closed = await self._fetch("SELECT closed_until FROM core.run WHERE run_id = %(run)s")
@@ -179,7 +179,7 @@ class PostgresClosing(ClosingRows, Folding, Surges):
 
 
 class PostgresClosingStore:
-    """Opens the closer's transactions; see `streams.stages.closing_store.ClosingStore`."""
+    """Opens the closer's transactions; see `streams.ports.ClosingStore`."""
 
     def __init__(self, database: Database, run: Run, settings: Settings) -> None:
         self._database = database
