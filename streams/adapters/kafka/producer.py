@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from aiokafka import AIOKafkaProducer
@@ -80,8 +82,13 @@ class KafkaProducer:
             Misconfigured: the topic does not exist or may not be written.
             Poisonous: the record is larger than the broker takes.
         """
+        self._waiting.append(await self._hand_over(record))
+        if len(self._waiting) > self._in_flight:
+            await self._confirm(self._in_flight // 2)
+
+    async def _hand_over(self, record: Outgoing) -> Future[object]:
         with kafka_errors(f"{self._place}: {record.topic}"):
-            future = await self._producer.send(
+            future: Future[object] = await self._producer.send(
                 record.topic,
                 record.value,
                 key=record.key,
@@ -89,17 +96,24 @@ class KafkaProducer:
                 headers=list(record.headers),
                 partition=record.partition,
             )
-        self._waiting.append(future)
-        if len(self._waiting) > self._in_flight:
-            await self._confirm(self._in_flight // 2)
+        return future
 
     async def publish(self, records: Iterable[Outgoing]) -> int:
-        """Send all and return how many, once every one is confirmed."""
+        """Send all and return how many, once every one is confirmed.
+
+        Several may publish at once: each waits for its own records and hears of its own failures.
+        """
         count = 0
-        for record in records:
-            await self.send(record)
-            count += 1
-        await self.flush()
+        waiting = iter(records)
+        while part := list(islice(waiting, self._in_flight)):
+            sent = [await self._hand_over(record) for record in part]
+            answers = await asyncio.gather(*sent, return_exceptions=True)
+            with kafka_errors(self._place):
+                for answer in answers:
+                    if isinstance(answer, BaseException):
+                        raise answer
+            count += len(part)
+            self.confirmed += len(part)
         return count
 
     async def flush(self) -> None:

@@ -9,7 +9,6 @@ import pytest
 from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
-from streams.domain.document import SourcePartition
 from streams.runtime import app as app_module
 from streams.runtime.app import make_app
 from streams.settings import KafkaSettings
@@ -17,6 +16,8 @@ from tests.builders import NEWS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from streams.domain.document import SourcePartition
 
 NEWS_TP = TP(NEWS.topic, NEWS.partition)
 
