@@ -122,7 +122,7 @@ async def _ensure_month(connection: AsyncConnection[Any], parent: str, year: int
     names = {"child": sql.Identifier(name), "parent": sql.Identifier(parent)}
     await connection.execute(
         sql.SQL(
-            "CREATE TABLE core.{child} (LIKE core.{parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
+            "CREATE TABLE core.{child} (LIKE core.{parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)" + LEAF
         ).format(**names)
     )
     await connection.execute(
