@@ -44,6 +44,7 @@ def _parts(metadata: dict[str, Any]) -> dict[str, str]:
         "cutoff": metadata["training_cutoff"],
         "temperature": f"{metadata['temperature']:.3f}",
         "epochs": str(recipe["epochs"]),
+        "note": metadata.get("note", ""),
         "seed": str(recipe["seed"]),
         "embeddings": "--freeze-embeddings" if recipe["freeze_embeddings"] else "--train-embeddings",
         "labels": ", ".join(f"`{label}`" for label in metadata["labels"]),

@@ -154,6 +154,7 @@ def describe(recipe: dict[str, Any], onnx: Path) -> dict[str, Any]:
         "training_files": recipe["files"],
         "training_cutoff": recipe["training_cutoff"],
         "recipe": {name: recipe[name] for name in _RECIPE_FIELDS},
+        "note": recipe.get("note", ""),
         "max_tokens": served.MAX_TOKENS,
         "temperature": round(recipe["temperature"], 4),
         "calibration": _scaling(recipe["temperature"], len(recipe["labels"])),

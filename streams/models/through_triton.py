@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -46,15 +47,14 @@ class TritonModel:
             Unavailable: the server does not answer.
             Misconfigured: it refuses the request.
         """
-        waiting: deque[Any] = deque()
+        waiting: deque[Future[Any]] = deque()
         answers: list[NDArray[np.float64]] = []
         with self._translated():
             for start in range(0, len(pairs), REQUEST):
                 if len(waiting) == IN_FLIGHT:
                     answers.append(self._result(waiting.popleft()))
-                inputs = self._inputs(pairs[start : start + REQUEST])
-                waiting.append(self._client.async_infer(self._task, inputs, client_timeout=DEADLINE_S))
-            answers.extend(self._result(call) for call in waiting)
+                waiting.append(self._sent(pairs[start : start + REQUEST]))
+            answers.extend(self._result(answer) for answer in waiting)
         return np.concatenate(answers) if answers else np.zeros((0, len(self.labels)))
 
     def close(self) -> None:
@@ -72,9 +72,21 @@ class TritonModel:
         tensor.set_data_from_numpy(np.array([[value.encode()] for value in values], dtype=np.object_))
         return tensor
 
+    def _sent(self, pairs: Sequence[tuple[str, str]]) -> Future[Any]:
+        answer: Future[Any] = Future()
+
+        def done(result: Any, error: Exception | None) -> None:
+            if error is None:
+                answer.set_result(result)
+            else:
+                answer.set_exception(error)
+
+        self._client.async_infer(self._task, self._inputs(pairs), callback=done, client_timeout=DEADLINE_S)
+        return answer
+
     @staticmethod
-    def _result(call: Any) -> NDArray[np.float64]:
-        return np.asarray(call.get_result().as_numpy("PROBABILITIES"), dtype=np.float64)
+    def _result(answer: Future[Any]) -> NDArray[np.float64]:
+        return np.asarray(answer.result().as_numpy("PROBABILITIES"), dtype=np.float64)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
