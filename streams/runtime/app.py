@@ -10,7 +10,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 import faust
-import faust._cython.streams  # noqa: F401 - without it, a stale generation's messages are acknowledged unprocessed
+import faust._cython.streams
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP
@@ -57,11 +57,10 @@ class ProgressConsumer(Consumer):
         if self.app.ending:
             return
         task = self._starting = asyncio.ensure_future(self._start_from_progress())
+        task.add_done_callback(self._has_started)
         await asyncio.wait({task}, timeout=SEEK_SECONDS)
-        if not task.done():
-            task.add_done_callback(self._started_late)
-        elif not task.cancelled():
-            task.result()
+        if task.done() and isinstance(failure(task), IllegalStateError):
+            task.result()  # a partition is not ours any more: Faust waits for the next assignment
 
     async def abandon_start(self) -> None:
         """Cancel a start that is being made."""
@@ -82,21 +81,19 @@ class ProgressConsumer(Consumer):
             self._acked[tp].clear()
             self._acked_index[tp].clear()
 
-    def _started_late(self, task: asyncio.Task[None]) -> None:
+    def _has_started(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or task is not self._starting:
             return
-        error = task.exception()
+        error = failure(task)
         if error is None and self._flow_wanted:
             super().resume_flow()
-        elif error is not None and not isinstance(
-            error, IllegalStateError
-        ):  # not ours any more: asked again soon
+        elif error is not None and not isinstance(error, IllegalStateError):
             self._crashing = asyncio.ensure_future(self.app.crash(error))
 
     def resume_flow(self) -> None:
         """Let records flow, once their start is made."""
         self._flow_wanted = True
-        if self._starting is None or self._starting.done():
+        if self._starting is None or (self._starting.done() and failure(self._starting) is None):
             super().resume_flow()
 
     def stop_flow(self) -> None:
@@ -111,7 +108,7 @@ class ProgressConsumer(Consumer):
             return False
         try:
             position = await asyncio.wait_for(self.position(tp), POSITION_SECONDS)
-        except (asyncio.TimeoutError, IllegalStateError):
+        except (TimeoutError, IllegalStateError):
             return False
         return position is not None and bool(position >= end)
 
@@ -119,6 +116,11 @@ class ProgressConsumer(Consumer):
         message = super()._to_message(tp, record)
         message.checksum = self.epoch  # type: ignore[assignment]
         return message
+
+
+def failure(task: asyncio.Task[None]) -> BaseException | None:
+    """Why a task that is done has not succeeded."""
+    return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
 class ProgressTransport(Transport):

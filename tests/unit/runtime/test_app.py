@@ -105,6 +105,29 @@ async def test_a_flow_that_was_stopped_meanwhile_stays_stopped(fixture: Fixture)
     assert not fixture.consumer.flow_active
 
 
+async def test_a_start_that_another_one_replaces_lets_records_flow_when_the_last_is_made(fixture: Fixture):
+    fixture.start.allowed.clear()
+    first = asyncio.ensure_future(fixture.consumer.perform_seek())
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(fixture.consumer.perform_seek())
+    await first
+    fixture.consumer.resume_flow()
+    assert not fixture.consumer.flow_active
+    fixture.start.allowed.set()
+    await second
+    await asyncio.wait_for(fixture.consumer.can_resume_flow.wait(), 10)
+
+
+async def test_a_start_that_failed_lets_nothing_flow(fixture: Fixture):
+    fixture.start.errors = [IllegalStateError("not assigned")]
+    with pytest.raises(IllegalStateError):
+        await fixture.consumer.perform_seek()
+    fixture.consumer.resume_flow()
+    assert not fixture.consumer.flow_active
+    await fixture.consumer.perform_seek()
+    await asyncio.wait_for(fixture.consumer.can_resume_flow.wait(), 10)
+
+
 async def test_of_starts_at_once_only_the_last_is_made(fixture: Fixture):
     fixture.start.allowed.clear()
     first = asyncio.ensure_future(fixture.consumer.perform_seek())
