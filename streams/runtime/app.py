@@ -129,7 +129,7 @@ class ProgressTransport(Transport):
     Consumer = ProgressConsumer
 
 
-class SentiwatchApp(faust.App):  # type: ignore[misc]
+class SentiwatchApp(faust.App):
     """A Faust app whose partitions start where `on_assignment` says."""
 
     on_assignment: Assign

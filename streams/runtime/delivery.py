@@ -120,7 +120,10 @@ class Lane:
         await self.stop()
         progress = await patiently(lambda: self._store.progress(partitions))
         lateness = self._settings.lateness(self.source_class)
-        clocks = {source: PartitionClock.at(at, source, self.source_class, lateness) for source, at in progress.items()}
+        clocks = {
+            source: PartitionClock.at(at, source, self.source_class, lateness)
+            for source, at in progress.items()
+        }
         async with self._cutting:
             self._stretch = self._new_stretch(clocks)
         self._runner = asyncio.ensure_future(self._run(self._stretch))
@@ -212,7 +215,9 @@ class Lane:
 
     async def _left_of(self, batch: Batch, stale: StaleWriter) -> Batch:
         """The batch without what is stored already; a progress that was set back is an error."""
-        moves = [move for move in batch.moves if (move.source.topic, move.source.partition) in stale.partitions]
+        moves = [
+            move for move in batch.moves if (move.source.topic, move.source.partition) in stale.partitions
+        ]
         progress = await patiently(lambda: self._store.progress([move.source for move in moves]))
         stored = {source: at.next_offset for source, at in progress.items()}
         if any(stored.get(move.source, -1) < move.first for move in moves):
@@ -229,5 +234,5 @@ class Lane:
         """Cut what has gathered and wait until all of it is stored."""
         if not self.failed.done():
             await self._cut(self._stretch)
-        while not self.idle and not self.failed.done():
+        while not self.idle and not self.failed.done():  # noqa: ASYNC110 - once, at the end of a worker
             await asyncio.sleep(0.02)

@@ -203,9 +203,7 @@ def _consumer(settings: KafkaSettings, *topics: str) -> AbstractAsyncContextMana
     arguments = connection(settings)
 
     def make() -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
-            *topics, **arguments, request_timeout_ms=REQUEST_MS, enable_auto_commit=False
-        )
+        return AIOKafkaConsumer(*topics, **arguments, request_timeout_ms=REQUEST_MS, enable_auto_commit=False)
 
     return connected(make, AIOKafkaConsumer.stop, settings)
 

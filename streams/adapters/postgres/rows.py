@@ -50,8 +50,9 @@ class RowMaker:
         return hmac.new(self.author_secret, name, hashlib.sha256).digest()
 
     def source_key(self, item: Scored) -> str:
-        """What counts as one independent source: a publisher (news), an author (social), else the origin of a repost,
-        else the text itself, so that copies by unknown hands are one source.
+        """What counts as one independent source: a publisher (news), an author (social), else a repost's origin.
+
+        Where none is known it is the text itself, so that copies by unknown hands are one source.
         """
         document = item.enriched.document
         if document.source_class is SourceClass.NEWS:
