@@ -19,6 +19,7 @@ from streams.cli import (
     ingest,
     local,
     model,
+    replay,
     run,
     topics,
     worker,
@@ -41,6 +42,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(run.app, name="run")
 app.add_typer(bench.app, name="bench")
 app.command(name="worker")(worker.worker)
+app.command(name="replay")(replay.replay)
 app.command(name="classify")(classify.classify)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="demo")(demo.demo)

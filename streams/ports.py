@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from streams.domain.batch import Batch
     from streams.domain.closing import AlertChange, AlertFacts, ClosingState, StoryOf, Unassigned
-    from streams.domain.document import Probabilities, Progress, SourcePartition
+    from streams.domain.document import Probabilities, Progress, SourceClass, SourcePartition
     from streams.domain.entity import EntityMention
     from streams.domain.episode import Episode
     from streams.domain.pool import HourlyCounts
@@ -56,8 +56,14 @@ class ScoreStore(Protocol):
 class DocumentStore(Protocol):
     """Where batches end. One call is one transaction."""
 
+    async def register(self, partitions: Mapping[SourcePartition, tuple[SourceClass, int]]) -> None:
+        """Start partitions never seen before at the given offsets; those already known stay where they are.
+
+        A partition without records holds the watermark back from then on.
+        """
+
     async def progress(self, partitions: Sequence[SourcePartition]) -> Mapping[SourcePartition, Progress]:
-        """How far each partition is stored; a partition never seen before starts at its given beginning, offset 0."""
+        """How far each registered partition is stored."""
 
     async def persist(self, batch: Batch) -> None:
         """Write documents, mentions, scores, dead letters, dirty panes and progress, or nothing at all.

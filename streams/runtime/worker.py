@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from streams.runtime.agents import add_agents
 from streams.runtime.app import make_app
-from streams.runtime.delivery import Lane
+from streams.runtime.delivery import Lane, Tally
 from streams.runtime.heartbeat import Heartbeats
 from streams.runtime.patience import patiently
 
@@ -52,6 +52,19 @@ class WorkerStatus:
     started: float = field(default_factory=time.monotonic)
     consumed_seconds: float = 0.0
     """From the first assignment to the last stored record."""
+
+    @property
+    def age(self) -> float:
+        """Seconds since it started."""
+        return time.monotonic() - self.started
+
+    def take(self, tallies: Iterable[Tally]) -> None:
+        """Add up what the lanes have stored."""
+        counted = list(tallies)
+        self.records = sum(tally.records for tally in counted)
+        self.documents = sum(tally.documents for tally in counted)
+        self.mentions = sum(tally.mentions for tally in counted)
+        self.dead_letters = sum(tally.dead_letters for tally in counted)
 
 
 class Worker:
@@ -211,9 +224,5 @@ class Worker:
             pass
 
     def _report(self) -> None:
-        tallies = [lane.tally for lane in self._lanes.values()]
-        self.status.records = sum(tally.records for tally in tallies)
-        self.status.documents = sum(tally.documents for tally in tallies)
-        self.status.mentions = sum(tally.mentions for tally in tallies)
-        self.status.dead_letters = sum(tally.dead_letters for tally in tallies)
+        self.status.take([lane.tally for lane in self._lanes.values()])
         self._watch(self.status)

@@ -11,6 +11,8 @@ from psycopg import sql
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from streams.adapters.postgres.connection import Database
 
 # Left out: surrogate keys, the database clock, revision counts (how often a window was refolded depends on timing).
@@ -107,3 +109,26 @@ async def describe(database: Database, name: str) -> dict[str, Any]:
             counted = await (await connection.execute(query, (run_id,))).fetchone() or (0,)
             result[f"{table}s" if not table.endswith("s") else table] = counted[0]
     return result
+
+
+OUTCOME = """
+    SELECT (SELECT count(*) FROM core.document WHERE run_id = %(run)s) AS documents,
+           (SELECT count(*) FROM core.mention WHERE run_id = %(run)s) AS mentions,
+           (SELECT count(*) FROM core.window_agg WHERE run_id = %(run)s) AS windows,
+           (SELECT count(*) FROM core.alert_episode
+            WHERE run_id = %(run)s AND opened_at >= coalesce(%(since)s::timestamptz, '-infinity')) AS alerts,
+           (SELECT count(*) FROM core.alert_episode WHERE run_id = %(run)s AND opened_at < %(since)s) AS alerts_in_warm_up,
+           (SELECT count(*) FROM core.dead_letter WHERE run_id = %(run)s) AS dead_letters,
+           (SELECT count(*) FROM core.mention
+            WHERE run_id = %(run)s AND entity_id = 'MARKET'
+              AND known_pane > date_bin('5 minutes', event_time, 'epoch') + interval '5 minutes') AS late
+"""
+
+
+async def outcome_counts(database: Database, name: str, since: datetime | None) -> dict[str, int]:
+    """Rows of a run; alerts opened before ``since`` belong to its warm-up."""
+    async with database.transaction() as connection:
+        run_id = await run_id_of(connection, name)
+        cursor = await connection.execute(OUTCOME, {"run": run_id, "since": since})
+        row = await cursor.fetchone() or ()
+        return dict(zip([column.name for column in cursor.description or ()], row, strict=True))

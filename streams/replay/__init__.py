@@ -1,0 +1,1 @@
+"""Replay: history through the same pipeline, as a run of its own."""
