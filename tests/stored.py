@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import uuid
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from streams.adapters.postgres.runs import Run
 
+DROP_TRIES = 50
 START = datetime(2026, 3, 2, tzinfo=UTC)
 """A Monday."""
 LATENESS = {"news": timedelta(minutes=10), "social": timedelta(minutes=2)}
@@ -208,9 +210,15 @@ def fresh_database(postgres_url: str) -> str:
 
 
 def drop_database(postgres_url: str, url: str) -> None:
+    """Tries again while a process that is not ours to end (autovacuum) is in it."""
+    statement = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(url.rpartition("/")[2]))
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        name = sql.Identifier(url.rpartition("/")[2])
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+        for _ in range(DROP_TRIES):
+            with suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectInUse):
+                connection.execute(statement)
+                return
+            time.sleep(0.2)
+        connection.execute(statement)
 
 
 @asynccontextmanager
