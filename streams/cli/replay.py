@@ -98,7 +98,7 @@ def figures(status: WorkerStatus) -> dict[str, Any]:
 async def outcome(settings: Settings, name: str, since: datetime | None) -> dict[str, Any]:
     """What the run holds now."""
     from streams.adapters.postgres.connection import Database
-    from streams.adapters.postgres.fingerprint import fingerprint, outcome_counts
+    from streams.adapters.postgres.results import fingerprint, outcome_counts
 
     database = Database(settings.postgres.url.get_secret_value(), 1)
     await database.open()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.adapters.postgres.fingerprint import fingerprint
+from streams.adapters.postgres.results import fingerprint
 from tests.stored import (
     START,
     Doc,

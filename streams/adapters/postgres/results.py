@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from streams.domain.comparison import AlertRow
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -132,3 +133,15 @@ async def outcome_counts(database: Database, name: str, since: datetime | None) 
         cursor = await connection.execute(OUTCOME, {"run": run_id, "since": since})
         row = await cursor.fetchone() or ()
         return dict(zip([column.name for column in cursor.description or ()], row, strict=True))
+
+
+async def alert_rows(database: Database, name: str) -> list[AlertRow]:
+    """The alerts of a run, for comparison with another's."""
+    async with database.transaction() as connection:
+        run_id = await run_id_of(connection, name)
+        cursor = await connection.execute(
+            "SELECT dedup_key, opened_at, severity, observed, expected, p_value FROM core.alert_episode"
+            " WHERE run_id = %s ORDER BY dedup_key, opened_at",
+            (run_id,),
+        )
+        return [AlertRow(*row) for row in await cursor.fetchall()]
