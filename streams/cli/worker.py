@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -42,8 +43,14 @@ def worker(
 
     settings = load_settings()
     set_up_logging(settings.log_level)
+    signal.signal(signal.SIGTERM, stop_before_start)
     status = run_loop(serve(settings, drain=drain))
     print_status(status, as_json=json_output)
+
+
+def stop_before_start(_number: int, _frame: object) -> None:
+    """SIGTERM before the worker has taken it over: nothing is in flight yet."""
+    raise SystemExit(0)
 
 
 def set_up_logging(level: str) -> None:

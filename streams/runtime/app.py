@@ -10,12 +10,20 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 import faust
-import faust._cython.streams
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP
 
 from streams.domain.document import SourcePartition
+from streams.errors import Misconfigured
+
+try:
+    import faust._cython.streams
+except ImportError as error:
+    # The pure-Python stream acknowledges a stale generation's messages without processing them.
+    raise Misconfigured(
+        "Faust was installed without its compiled faust._cython.streams: install faust-streaming[fast] from a wheel"
+    ) from error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

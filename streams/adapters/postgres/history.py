@@ -133,6 +133,27 @@ async def _set_superseded(connection: AsyncConnection[Any], run_id: int, documen
         )
 
 
+# Of copies in several partitions the first in coordinates is named, whichever was stored first.
+FIRST_COPY = """
+    UPDATE core.document SET kafka_topic = %(topic)s, kafka_partition = %(partition)s, kafka_offset = %(offset)s,
+           ingest_time = %(time)s
+    WHERE run_id = %(run)s AND document_id = %(document)s
+      AND (kafka_topic COLLATE "C", kafka_partition, kafka_offset) > (%(topic)s, %(partition)s, %(offset)s)
+"""
+
+
+def _coordinates(item: Scored, rows: RowMaker) -> dict[str, Any]:
+    record = item.enriched.record
+    return {
+        "topic": record.source.topic,
+        "partition": record.source.partition,
+        "offset": record.offset,
+        "time": record.timestamp,
+        "run": rows.run_id,
+        "document": item.enriched.document.document_id,
+    }
+
+
 async def add_repeats(connection: AsyncConnection[Any], items: Sequence[Scored], rows: RowMaker) -> None:
     """A re-delivery adds the mentions it alone has (a row per ticker) and may make the document known earlier."""
     mentions = [rows.mention(item, mention) for item in items for mention in item.mentions]
@@ -149,6 +170,7 @@ async def add_repeats(connection: AsyncConnection[Any], items: Sequence[Scored],
                 for pane, document_id, item in known
             ],
         )
+        await cursor.executemany(FIRST_COPY, [_coordinates(item, rows) for item in items])
         await cursor.executemany(
             "UPDATE core.document_key SET known_pane = %s"
             " WHERE run_id = %s AND source = %s AND source_id = %s AND known_pane > %s",
