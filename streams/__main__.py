@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Annotated
 
@@ -25,6 +26,8 @@ from streams.cli import (
     worker,
 )
 from streams.errors import SentiwatchError
+
+CREDENTIALS = re.compile(r"//[^/@\s]*@")
 
 app = typer.Typer(
     name="sentiwatch",
@@ -77,6 +80,12 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if os.environ.get("SENTIWATCH_DEBUG"):
+            raise
+        text = CREDENTIALS.sub("//***@", " ".join(str(error).split()))[:300]
+        typer.echo(f"sentiwatch: unexpected {type(error).__name__}: {text} (--debug shows where)", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

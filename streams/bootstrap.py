@@ -73,13 +73,20 @@ class Variant:
     """How a service differs from the live one; benchmarks use it to stay apart from live rows and topics."""
 
     kind: str = "live"
-    notify: bool = True
+    notify: bool | None = None
+    """Whether its run writes to the outbox; None: as the settings say, else only the run named live does."""
     inputs: Mapping[str, SourceClass] = field(default_factory=lambda: SOURCE_CLASSES)
     classifier: Classifier | None = None
     """In place of Triton."""
 
 
 LIVE = Variant()
+
+
+def notifies(settings: Settings, variant: Variant) -> bool:
+    """Whether this run's alerts and dead letters leave for Kafka."""
+    stated = variant.notify if variant.notify is not None else settings.notify
+    return settings.run == "live" if stated is None else stated
 
 
 @asynccontextmanager
@@ -108,9 +115,13 @@ async def open_service(settings: Settings, variant: Variant = LIVE) -> AsyncIter
             classifier = await stack.enter_async_context(TritonClassifier(triton, settings.triton))
         async with database.transaction() as connection:
             run = await ensure_run(
-                connection, settings.run, kind=variant.kind, notify=variant.notify, settings=result_settings(settings),
+                connection,
+                settings.run,
+                kind=variant.kind,
+                notify=notifies(settings, variant),
+                settings=result_settings(settings),
                 gazetteer=gazetteer.version,
-            )  # fmt: skip
+            )
             await load_reference(connection, gazetteer)
         scores = PostgresScoreStore(database)
         infos = {model: await classifier.info(model) for model in (SENTIMENT, TOPIC)}

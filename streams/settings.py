@@ -11,10 +11,10 @@ import os
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.errors import Misconfigured
@@ -32,18 +32,24 @@ class Group(BaseModel):
 
 class KafkaSettings(Group):
     bootstrap: str = Field("", description="host:port[,host:port…]; default: the local broker, when it runs")
-    security_protocol: str = "PLAINTEXT"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: str = "SCRAM-SHA-512"
     sasl_username: str = ""
     sasl_password: SecretStr = SecretStr("")
     ca_file: Path | None = None
-    group: str = "sentiwatch"
+    group: str = Field("sentiwatch", min_length=1)
     instance_id: str = Field(
         "", description="static membership; unique per worker; default: derived from the host"
     )
     session_timeout: timedelta = timedelta(seconds=10)
     partitions: int = Field(4, ge=1, description="partitions of the input topics, when we create them")
     replication: int = Field(1, ge=1)
+
+    @field_validator("security_protocol", mode="before")
+    @classmethod
+    def in_capitals(cls, value: object) -> object:
+        """Kafka's own clients take either."""
+        return value.upper() if isinstance(value, str) else value
 
 
 class TritonSettings(Group):
@@ -81,7 +87,14 @@ class TimeSettings(Group):
     max_ahead: timedelta = Field(
         timedelta(minutes=5), description="event time may be this far ahead of the Kafka timestamp"
     )
-    story_memory: timedelta = timedelta(hours=24)
+
+    @field_validator("day_cut")
+    @classmethod
+    def a_multiple_of_a_pane(cls, value: timedelta) -> timedelta:
+        """Days are made of whole panes."""
+        if value % timedelta(minutes=5):
+            raise ValueError("must be a multiple of five minutes")
+        return value
 
 
 class LimitSettings(Group):
@@ -119,9 +132,12 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_nested_delimiter="__", env_file=".env", frozen=True, extra="ignore"
     )
 
-    run: str = Field("live", description="the run whose rows this process writes")
+    run: str = Field("live", min_length=1, description="the run whose rows this process writes")
     model_repo: Path = Path("model_repo")
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    notify: bool | None = Field(
+        None, description="alerts and dead letters also go to Kafka; default: of the run named live only"
+    )
     kafka: KafkaSettings = KafkaSettings()
     triton: TritonSettings = TritonSettings()
     postgres: PostgresSettings = PostgresSettings()

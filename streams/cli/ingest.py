@@ -68,6 +68,7 @@ def file(
     Example: sentiwatch ingest file cls.jsonl.gz --topic news.raw.v1
     --map id=id,body=content,title=title,event_time=datetime --source cls
     """
+    from streams.errors import Misconfigured
     from streams.settings import load_settings
 
     chosen, mapping = _usage(topic, map_, source)
@@ -85,6 +86,8 @@ def file(
         typer.echo(json.dumps(report))
     else:
         typer.echo(f"published {published:,} records to {topic} in {seconds:.1f} s; {bad.count:,} bad rows")
+    if bad.count and not published:
+        raise Misconfigured("no row could be published; is --map right?")
 
 
 def _usage(topic: str, map_: str | None, source: str) -> tuple[Topic, FieldMapping]:

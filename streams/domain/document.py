@@ -84,6 +84,7 @@ class Document:
     def content_hash(self) -> bytes:
         """16 bytes over what is stored of the document; ticker hints are not content (a row per ticker is one document)."""
         parts = (
+            self.source_class.value,
             self.title,
             self.content,
             self.event_time.isoformat(),

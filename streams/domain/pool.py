@@ -111,17 +111,30 @@ def winsorise(counts: Floats, expected: Floats, dispersion: float) -> Floats:
     return np.asarray(np.minimum(counts, limit), dtype=np.float64)
 
 
+def _silent_pool(watched: int) -> Pool:
+    """The pool of a kind that was watched and never spoke: a flat profile and half a story in all that time."""
+    return Pool(
+        profile=np.ones(48),
+        level=0.5 / watched,
+        shape=0.5,
+        dispersion=DISPERSION_PRIOR,
+        share=0.2,
+        cells=0,
+        days=watched / 24,
+    )
+
+
 def fit_pool(counts: HourlyCounts, observed: ObservedHours, start: int, end: int) -> Pool | None:
-    """The pool of hours [start, end) (hours since the epoch); none without a full day of history or any story."""
+    """The pool of hours [start, end) (hours since the epoch); none without a full day of history."""
     flags = observed.between(start, end)
-    if flags.sum() < MIN_DAYS * 24 or not len(counts.cells):
+    if flags.sum() < MIN_DAYS * 24:
         return None
     inside = (counts.hours >= start) & (counts.hours < end)
     inside[inside] = flags[counts.hours[inside] - start]
     cells, hours = counts.cells[inside], counts.hours[inside]
     known, codes = np.unique(cells, return_inverse=True)
     if not len(known):
-        return None
+        return _silent_pool(int(flags.sum()))
     watched = np.arange(start, end, dtype=np.int64)[flags]
     raw = _total(codes, counts.negatives[inside], len(known)) / len(watched)
     negatives = winsorise(counts.negatives[inside], raw[codes], DISPERSION_PRIOR)

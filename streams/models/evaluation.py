@@ -129,15 +129,14 @@ def _rows(path: Path, columns: Columns) -> list[tuple[int, dict[str, str]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
+            named = list(reader.fieldnames or ())
             rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
         raise Misconfigured(f"cannot read {path}: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise Misconfigured(f"{path} is not a UTF-8 CSV: {error}") from error
     wanted = [name for name in (columns.text, columns.label, columns.target) if name]
-    missing = [name for name in wanted if name not in (reader.fieldnames or ())]
+    missing = [name for name in wanted if name not in named]
     if missing:
-        raise Misconfigured(
-            f"{path} has no column {', '.join(missing)}; it has {', '.join(reader.fieldnames or ())}"
-        )
+        raise Misconfigured(f"{path} has no column {', '.join(missing)}; it has {', '.join(named) or 'none'}")
     return rows

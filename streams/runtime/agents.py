@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mode.supervisors import CrashingSupervisor
 
 from streams.domain.document import RawRecord, SourcePartition
-from streams.domain.window import EPOCH
+from streams.wire.times import from_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
     from streams.runtime.app import SentiwatchApp
     from streams.runtime.delivery import Lane
-
-MILLISECOND = timedelta(milliseconds=1)
 
 
 def add_agents(app: SentiwatchApp, lanes: Mapping[str, Lane]) -> None:
@@ -43,11 +40,10 @@ def reader(app: SentiwatchApp, lane: Lane) -> Any:
 
 def raw_record(message: Message) -> RawRecord:
     """A Faust message as a record of ours."""
-    timestamp = EPOCH + round((message.timestamp or 0) * 1000) * MILLISECOND
     return RawRecord(
         source=SourcePartition(message.topic, message.partition),
         offset=message.offset,
-        timestamp=timestamp,
+        timestamp=from_milliseconds(round((message.timestamp or 0) * 1000)),
         key=message.key,
         value=message.value,
         headers=tuple(header_pairs(message.headers)),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import faust
 from aiokafka.errors import IllegalStateError
-from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 
 from streams.domain.document import SourcePartition
@@ -43,6 +43,15 @@ SEEK_SECONDS = 20.0
 POSITION_SECONDS = 2.0
 
 
+class CommittedThread(AIOKafkaConsumerThread):
+    """The driver's consumer thread, reading committed records only: an aborted transaction was never sent."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust has no setting for it without transactions
+        return consumer
+
+
 class ProgressConsumer(Consumer):
     """Starts every assigned partition where `source_progress` says, and marks what was fetched before that.
 
@@ -58,6 +67,9 @@ class ProgressConsumer(Consumer):
     epoch = 0
     _starting: asyncio.Task[None] | None = None
     _flow_wanted = False
+
+    def _new_consumer_thread(self) -> CommittedThread:
+        return CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
         """Called by Faust in place of a seek to the committed offsets; returns early rather than too late."""

@@ -13,6 +13,8 @@ from typing import Final
 from streams.domain.outcome import Reason, Reject
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""Where timestamps end for us: a producer that writes microseconds for milliseconds lies beyond it."""
 FIRST_YEAR: Final = 1990
 LAST_YEAR: Final = 2100
 MILLISECONDS_FROM: Final = 100_000_000_000
@@ -49,8 +51,11 @@ def milliseconds(time: datetime) -> int:
 
 
 def from_milliseconds(value: int) -> datetime:
-    """The Kafka timestamp as an aware UTC datetime."""
-    return EPOCH + timedelta(milliseconds=value)
+    """The Kafka timestamp as an aware UTC datetime; what no calendar holds becomes `LATEST`, which no record may be at."""
+    try:
+        return min(EPOCH + timedelta(milliseconds=value), LATEST)
+    except OverflowError:
+        return LATEST if value > 0 else EPOCH
 
 
 def format_time(time: datetime) -> str:

@@ -11,8 +11,9 @@ import pytest
 
 from streams.adapters.memory.relay import MemoryRelay
 from streams.adapters.postgres.outbox import PostgresOutbox
+from streams.adapters.postgres.runs import ensure_run
 from streams.domain.document import SourceClass, SourcePartition
-from streams.errors import StaleWriter
+from streams.errors import Misconfigured, StaleWriter
 from tests.builders import NEWS, batch, dead_letter, document, mention, raw_record, scored
 from tests.databases import DEAD_LETTER_BYTES, document_store, open_run
 from tests.stored import drop_database, fresh_database
@@ -196,3 +197,39 @@ async def test_the_row_tells_where_its_record_came_from(opened):
         run.run_id,
     )
     assert found == [("news.raw.v1", 0, 0, None)]
+
+
+async def test_a_run_keeps_the_time_settings_it_was_made_with(opened: tuple[Database, Run]):
+    database, run = opened
+
+    async def again(day_cut: str, count_p: float) -> None:
+        settings = {"time": {"day_cut": day_cut}, "detector": {"count_p": count_p}}
+        async with database.transaction() as connection:
+            await ensure_run(connection, run.name, kind="live", notify=True, settings=settings, gazetteer="")
+
+    await again("PT0S", 1e-5)
+    await again("PT0S", 1e-6)
+    with pytest.raises(Misconfigured, match="day_cut"):
+        await again("PT1H", 1e-6)
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+async def test_copies_in_two_partitions_leave_the_same_row_in_every_order(
+    opened: tuple[Database, Run], direction: int
+):
+    database, run = opened
+    store = document_store(database, run)
+    other = SourcePartition(NEWS.topic, NEWS.partition + 1)
+    await store.register({NEWS: (SourceClass.NEWS, 0), other: (SourceClass.NEWS, 0)})
+    item = document(source_id="copied")
+    early = scored(item, record=raw_record(0, source=other, timestamp=item.event_time), known=None)
+    late = scored(item, record=raw_record(0, source=NEWS), known=item.event_time)
+    copies = [(other, early), (NEWS, late)]
+    for source, copy in copies[::direction]:
+        await store.persist(batch(0, copy, source=source))
+    async with database.transaction() as connection:
+        cursor = await connection.execute(
+            "SELECT kafka_partition, known_wm, ingest_time FROM core.document WHERE run_id = %s",
+            (run.run_id,),
+        )
+        assert await cursor.fetchall() == [(NEWS.partition, None, late.enriched.record.timestamp)]

@@ -78,3 +78,24 @@ def test_news_may_be_later_than_posts():
 def test_a_missing_address_says_how_to_get_one():
     with pytest.raises(Misconfigured, match=r"SENTIWATCH_TRITON__URL.*local up"):
         require("", "SENTIWATCH_TRITON__URL")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SENTIWATCH_LOG_LEVEL", "FOO"),
+        ("SENTIWATCH_RUN", ""),
+        ("SENTIWATCH_KAFKA__GROUP", ""),
+        ("SENTIWATCH_KAFKA__SECURITY_PROTOCOL", "TLS"),
+        ("SENTIWATCH_TIME__DAY_CUT", "PT7M"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_by_name(monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(Misconfigured, match=variable):
+        load_settings()
+
+
+def test_the_security_protocol_may_be_written_small(monkeypatch):
+    monkeypatch.setenv("SENTIWATCH_KAFKA__SECURITY_PROTOCOL", "ssl")
+    assert load_settings().kafka.security_protocol == "SSL"

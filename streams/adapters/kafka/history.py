@@ -44,7 +44,12 @@ class HistoryReader:
         arguments = connection(settings)
 
         def make() -> AIOKafkaConsumer:
-            return AIOKafkaConsumer(**arguments, enable_auto_commit=False, auto_offset_reset="earliest")
+            return AIOKafkaConsumer(
+                **arguments,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                isolation_level="read_committed",
+            )
 
         async with connected(make, AIOKafkaConsumer.stop, settings) as consumer:
             yield cls(consumer, where(settings))

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
+import psycopg.conninfo
 from psycopg import errors
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -55,13 +56,33 @@ def first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
+def checked(url: str) -> str:
+    """The address, if libpq understands it. Its own words would repeat the password: ours do not.
+
+    Raises:
+        Misconfigured: it is not of the form of a Postgres address.
+    """
+    plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
+    try:
+        psycopg.conninfo.conninfo_to_dict(plain)
+        form = plain.startswith(("postgresql://", "postgres://"))
+    except psycopg.ProgrammingError:
+        form = False
+    if not form:
+        raise Misconfigured(
+            "SENTIWATCH_POSTGRES__URL is not of the form postgresql://user:password@host:port/database"
+            " (special characters percent-encoded)"
+        ) from None
+    return plain
+
+
 class Database:
     """A pool of connections; open it inside the running loop."""
 
     def __init__(self, url: str, size: int) -> None:
-        self._url = url
+        self._url = checked(url)
         self._pool = AsyncConnectionPool(
-            url,
+            self._url,
             min_size=1,
             max_size=size,
             open=False,

@@ -92,6 +92,7 @@ async def _file(connection: AsyncConnection[Any], item: Scored, rows: RowMaker) 
             _delivery("document_history", (*DOCUMENT_COLUMNS, "superseded_pane"), ("document_id", *VERSION)),
             (*rows.document(item), "infinity"),
         )
+        await cursor.execute(FIRST_COPY.format(table="document_history"), _coordinates(item, rows))
         await cursor.executemany(
             _delivery(
                 "mention_history",
@@ -109,7 +110,7 @@ def _delivery(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
         f"INSERT INTO core.{table} ({', '.join(columns)}) VALUES ({places})"
         f" ON CONFLICT (run_id, {', '.join(key)})"
         " DO UPDATE SET known_wm = EXCLUDED.known_wm, known_pane = EXCLUDED.known_pane"
-        f" WHERE EXCLUDED.known_pane < {table}.known_pane"
+        f" WHERE {table}.known_wm IS NOT NULL AND coalesce(EXCLUDED.known_wm < {table}.known_wm, true)"
     )
 
 
@@ -135,22 +136,26 @@ async def _set_superseded(connection: AsyncConnection[Any], run_id: int, documen
 
 # Of copies in several partitions the first in coordinates is named, whichever was stored first.
 FIRST_COPY = """
-    UPDATE core.document SET kafka_topic = %(topic)s, kafka_partition = %(partition)s, kafka_offset = %(offset)s,
+    UPDATE core.{table} SET kafka_topic = %(topic)s, kafka_partition = %(partition)s, kafka_offset = %(offset)s,
            ingest_time = %(time)s
     WHERE run_id = %(run)s AND document_id = %(document)s
+      AND (revision, source_time, content_hash) = (%(revision)s, %(source_time)s, %(content_hash)s)
       AND (kafka_topic COLLATE "C", kafka_partition, kafka_offset) > (%(topic)s, %(partition)s, %(offset)s)
 """
 
 
 def _coordinates(item: Scored, rows: RowMaker) -> dict[str, Any]:
-    record = item.enriched.record
+    document, record = item.enriched.document, item.enriched.record
     return {
         "topic": record.source.topic,
         "partition": record.source.partition,
         "offset": record.offset,
         "time": record.timestamp,
         "run": rows.run_id,
-        "document": item.enriched.document.document_id,
+        "document": document.document_id,
+        "revision": document.revision,
+        "source_time": document.source_time,
+        "content_hash": document.content_hash,
     }
 
 
@@ -163,14 +168,17 @@ async def add_repeats(connection: AsyncConnection[Any], items: Sequence[Scored],
             _delivery("mention", MENTION_COLUMNS, ("event_time", "document_id", "entity_id")), mentions
         )
         await cursor.executemany(
-            "UPDATE core.document SET known_pane = %s, known_wm = %s"
-            " WHERE run_id = %s AND document_id = %s AND known_pane > %s",
+            "UPDATE core.document SET known_pane = %s, known_wm = %s WHERE run_id = %s AND document_id = %s"
+            " AND known_wm IS NOT NULL AND coalesce(%s < known_wm, true)",
             [
-                (pane, item.enriched.known_watermark, rows.run_id, document_id, pane)
+                (pane, watermark, rows.run_id, document_id, watermark)
                 for pane, document_id, item in known
+                for watermark in [item.enriched.known_watermark]
             ],
         )
-        await cursor.executemany(FIRST_COPY, [_coordinates(item, rows) for item in items])
+        await cursor.executemany(
+            FIRST_COPY.format(table="document"), [_coordinates(item, rows) for item in items]
+        )
         await cursor.executemany(
             "UPDATE core.document_key SET known_pane = %s"
             " WHERE run_id = %s AND source = %s AND source_id = %s AND known_pane > %s",

@@ -11,8 +11,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
-from streams.adapters.postgres.connection import first_line
+from streams.adapters.postgres.connection import checked, first_line
 from streams.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:
@@ -28,13 +29,17 @@ def connection(url: str) -> Iterator[sa.Connection]:
     Raises:
         Unavailable: the server does not answer.
     """
-    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
+    engine = sa.create_engine(
+        sa.make_url(checked(url)).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool
+    )
     try:
         with engine.connect() as opened:
             yield opened
     except sa.exc.OperationalError as error:
         msg = f"Postgres does not answer: {first_line(error.orig or error)}"
         raise Unavailable(msg) from error
+    except CommandError as error:
+        raise Misconfigured(f"the migrations cannot do that: {first_line(error)}") from error
     finally:
         engine.dispose()
 

@@ -67,6 +67,7 @@ async def ensure_run(
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (CREATION_LOCK,))
     found = await find_run(connection, name)
     if found:
+        await _keep_settings(connection, found, settings)
         return found
     cursor = await connection.execute(
         "INSERT INTO core.run (name, kind, notify, settings, gazetteer_version) VALUES (%s, %s, %s, %s, %s) RETURNING run_id",
@@ -82,6 +83,28 @@ async def ensure_run(
             partition_statement(table, run_id, monthly=kind == "live" and table in MONTHLY)
         )
     return Run(run_id, name, notify, kind)
+
+
+async def _keep_settings(connection: AsyncConnection[Any], run: Run, settings: Mapping[str, Any]) -> None:
+    """Thresholds may change in a run and are noted; what decides lateness and windows may not.
+
+    Raises:
+        Misconfigured: the time settings are not those the run was made with.
+    """
+    cursor = await connection.execute("SELECT settings FROM core.run WHERE run_id = %s", (run.run_id,))
+    row = await cursor.fetchone()
+    stored = dict(row[0]) if row else {}
+    before, now = stored.get("time"), settings.get("time")
+    if before and now and before != now:
+        changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+        raise Misconfigured(
+            f"run {run.name} was made with other settings of time ({', '.join(changed)}): "
+            "put them back, or use another SENTIWATCH_RUN"
+        )
+    if stored != settings:
+        await connection.execute(
+            "UPDATE core.run SET settings = %s WHERE run_id = %s", (Jsonb(dict(settings)), run.run_id)
+        )
 
 
 def partition_statement(table: str, run_id: int, *, monthly: bool) -> sql.Composed:

@@ -38,7 +38,6 @@ def test_sasl_over_tls_has_a_context_and_the_log_in():
         ({"bootstrap": ""}, "KAFKA__BOOTSTRAP"),
         ({"bootstrap": "host"}, "KAFKA__BOOTSTRAP"),
         ({"bootstrap": "http://a:1"}, "KAFKA__BOOTSTRAP"),
-        ({"security_protocol": "TLS"}, "KAFKA__SECURITY_PROTOCOL"),
         ({"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "X"}, "KAFKA__SASL_MECHANISM"),
         ({"security_protocol": "SASL_PLAINTEXT"}, "KAFKA__SASL_USERNAME"),
         ({"security_protocol": "SSL", "ca_file": "/nowhere/ca.pem"}, "KAFKA__CA_FILE"),

@@ -100,3 +100,9 @@ def test_the_first_of_a_tie_wins():
 
 def test_an_enriched_document_is_built_with_a_text():
     assert enriched().text == "Acme warns\nAcme sees less."
+
+
+def test_the_class_of_a_source_is_content_so_that_arrival_decides_nothing():
+    as_news, as_post = document(), document(source_class=SourceClass.SOCIAL)
+    assert as_news.document_id == as_post.document_id
+    assert as_news.version != as_post.version

@@ -40,6 +40,17 @@ async def test_a_topic_without_a_company_surges_as_market():
     assert [(episode.cell.entity_id, episode.cell.topic) for episode in found.opened] == [(MARKET, "macro")]
 
 
+async def test_a_topic_may_surge_although_no_document_without_a_company_came_before():
+    found = await detect(quiet_cells(7, RATES, 0.1, seed=3) + burst(MARKET, AT, 40, 2), 7)
+    assert [(episode.cell.entity_id, episode.cell.topic) for episode in found.opened] == [(MARKET, "macro")]
+
+
+async def test_a_company_may_surge_although_no_company_was_named_before():
+    rows = [row._replace(entity_id=MARKET) for row in quiet_cells(7, [2.0], 0.1, seed=2)]
+    found = await detect(rows + burst("us.new", AT, 40, 2), 7)
+    assert [episode.cell.entity_id for episode in found.opened] == ["us.new"]
+
+
 @pytest.mark.parametrize("copies", [100, 1000])
 async def test_an_echo_never_alerts_however_often_it_is_repeated(copies):
     found = await detect(
