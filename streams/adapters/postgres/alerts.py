@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
+from streams.adapters.postgres.results import run_id_of
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -30,8 +31,16 @@ EVENTS = """
 
 
 async def list_alerts(database: Database, run: str) -> list[dict[str, Any]]:
-    """Alerts of a run, oldest first."""
-    return await _fetch(database, f"{LIST} WHERE run = %(run)s ORDER BY opened_at, alert_id", {"run": run})
+    """Alerts of a run, oldest first.
+
+    Raises:
+        Misconfigured: there is no such run; the live one may not have started yet.
+    """
+    found = await _fetch(database, f"{LIST} WHERE run = %(run)s ORDER BY opened_at, alert_id", {"run": run})
+    if not found and run != "live":
+        async with database.transaction() as connection:
+            await run_id_of(connection, run)
+    return found
 
 
 async def dossier(database: Database, run: str, alert: str) -> dict[str, Any]:

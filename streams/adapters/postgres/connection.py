@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
 CONNECT_SECONDS = 10
+REFUSED = "Postgres refuses the login of SENTIWATCH_POSTGRES__URL: authentication failed"
 # Retrying helps: the server is away, starting, full, or gave our transaction up for another one.
 TRANSIENT = (
     psycopg.OperationalError,
@@ -44,9 +45,8 @@ def translated() -> Iterator[None]:
         msg = f"the database schema does not fit ({first_line(error)}): run `sentiwatch db upgrade`"
         raise Misconfigured(msg) from error
     except TRANSIENT as error:
-        if isinstance(error, psycopg.OperationalError) and "password authentication failed" in str(error):
-            msg = "Postgres refuses the login of SENTIWATCH_POSTGRES__URL: password authentication failed"
-            raise Misconfigured(msg) from error
+        if "authentication failed" in str(error):
+            raise Misconfigured(REFUSED) from error
         msg = f"Postgres does not answer: {first_line(error)}"
         raise Unavailable(msg) from error
 

@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from streams.adapters.postgres.connection import checked, first_line
+from streams.adapters.postgres.connection import REFUSED, checked, first_line
 from streams.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ def connection(url: str) -> Iterator[sa.Connection]:
         with engine.connect() as opened:
             yield opened
     except sa.exc.OperationalError as error:
-        msg = f"Postgres does not answer: {first_line(error.orig or error)}"
-        raise Unavailable(msg) from error
+        if "authentication failed" in str(error):
+            raise Misconfigured(REFUSED) from error
+        raise Unavailable(f"Postgres does not answer: {first_line(error.orig or error)}") from error
     except CommandError as error:
         raise Misconfigured(f"the migrations cannot do that: {first_line(error)}") from error
     finally:

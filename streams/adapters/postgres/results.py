@@ -24,6 +24,7 @@ FINAL_TABLES = (
     "alert_episode", "alert_event", "alert_document",
 )  # fmt: skip
 COUNTED = ("document", "mention", "window_agg", "window_status", "story", "alert_episode", "dead_letter")
+PLURALS = {"story": "stories", "window_status": "window_status", "alert_episode": "alerts"}
 FETCH_ROWS = 5_000
 
 
@@ -108,7 +109,7 @@ async def describe(database: Database, name: str) -> dict[str, Any]:
         for table in COUNTED:
             query = sql.SQL("SELECT count(*) FROM core.{} WHERE run_id = %s").format(sql.Identifier(table))
             counted = await (await connection.execute(query, (run_id,))).fetchone() or (0,)
-            result[f"{table}s" if not table.endswith("s") else table] = counted[0]
+            result[PLURALS.get(table, f"{table}s")] = counted[0]
     return result
 
 
