@@ -111,35 +111,16 @@ async def open_service(settings: Settings, variant: Variant = LIVE) -> AsyncIter
         producer = await stack.enter_async_context(KafkaProducer.connect(settings.kafka))
         classifier = variant.classifier
         if classifier is None:
-            triton = require(settings.triton.url, "SENTIWATCH_TRITON__URL")
-            classifier = await stack.enter_async_context(TritonClassifier(triton, settings.triton))
-        async with database.transaction() as connection:
-            run = await ensure_run(
-                connection,
-                settings.run,
-                kind=variant.kind,
-                notify=notifies(settings, variant),
-                settings=result_settings(settings),
-                gazetteer=gazetteer.version,
-            )
-            await load_reference(connection, gazetteer)
-        scores = PostgresScoreStore(database)
-        infos = {model: await classifier.info(model) for model in (SENTIMENT, TOPIC)}
-        await scores.note_models(infos.values())
-        rows = RowMaker(
-            run_id=run.run_id,
-            author_secret=settings.privacy.author_key.get_secret_value().encode(),
-            author_key_version=settings.privacy.author_key_version,
-            lateness={source_class: settings.lateness(source_class) for source_class in SourceClass},
-        )
-        store = PostgresDocumentStore(database, run, rows, settings.limits.dead_letter_bytes)
+            classifier = await stack.enter_async_context(triton(settings))
+        run = await prepare_run(database, settings, variant, gazetteer)
+        store = document_store(database, settings, run)
         yield Service(
             settings=settings,
             inputs=variant.inputs,
             pipeline=Pipeline(
                 limits=InputLimits.of(settings),
                 enricher=Enricher(AhoCorasickMatcher(gazetteer), DatasketchSigner(), FunctionWordDetector()),
-                scoring=ScoringStage(classifier, scores, infos, settings.worker.cached_scores),
+                scoring=await scoring_stage(database, settings, classifier),
             ),
             store=store,
             closer=Closer(PostgresClosingStore(database, run, settings), settings, run.name),
@@ -147,3 +128,42 @@ async def open_service(settings: Settings, variant: Variant = LIVE) -> AsyncIter
             relay=producer,
             find_ends=partial(find_ends, settings, run, store, variant.inputs),
         )
+
+
+def triton(settings: Settings) -> TritonClassifier:
+    """The classifier in production."""
+    return TritonClassifier(require(settings.triton.url, "SENTIWATCH_TRITON__URL"), settings.triton)
+
+
+async def prepare_run(database: Database, settings: Settings, variant: Variant, gazetteer: Gazetteer) -> Run:
+    """The run's row and partitions, and the reference tables as the gazetteer has them."""
+    async with database.transaction() as connection:
+        run = await ensure_run(
+            connection,
+            settings.run,
+            kind=variant.kind,
+            notify=notifies(settings, variant),
+            settings=result_settings(settings),
+            gazetteer=gazetteer.version,
+        )
+        await load_reference(connection, gazetteer)
+    return run
+
+
+def document_store(database: Database, settings: Settings, run: Run) -> PostgresDocumentStore:
+    """Where this run's batches end."""
+    rows = RowMaker(
+        run_id=run.run_id,
+        author_secret=settings.privacy.author_key.get_secret_value().encode(),
+        author_key_version=settings.privacy.author_key_version,
+        lateness={source_class: settings.lateness(source_class) for source_class in SourceClass},
+    )
+    return PostgresDocumentStore(database, run, rows, settings.limits.dead_letter_bytes)
+
+
+async def scoring_stage(database: Database, settings: Settings, classifier: Classifier) -> ScoringStage:
+    """The models as served, behind the scores that are stored."""
+    scores = PostgresScoreStore(database)
+    infos = {model: await classifier.info(model) for model in (SENTIMENT, TOPIC)}
+    await scores.note_models(infos.values())
+    return ScoringStage(classifier, scores, infos, settings.worker.cached_scores)

@@ -21,7 +21,7 @@ from rich.progress import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from streams.runtime.worker import WorkerStatus
+    from streams.runtime.status import WorkerStatus
 
 log = logging.getLogger("streams.worker")
 LOG_EVERY_SECONDS = 10.0

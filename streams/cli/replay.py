@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from streams.runtime.worker import WorkerStatus
+    from streams.runtime.status import WorkerStatus
     from streams.settings import Settings
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any, TypeVar
 
-    from streams.runtime.worker import WorkerStatus
+    from streams.runtime.status import WorkerStatus
     from streams.settings import Settings
 
     T = TypeVar("T")

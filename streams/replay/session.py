@@ -10,9 +10,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from streams.adapters.kafka.admin import OffsetSpan
+from streams.runtime.closing import close_windows, keep_closing
 from streams.runtime.delivery import Lane
 from streams.runtime.patience import patiently
-from streams.runtime.worker import WorkerStatus
+from streams.runtime.status import WorkerStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,7 +52,9 @@ class Replay:
         left = {source: OffsetSpan(offsets[source], span.end) for source, span in spans.items()}
         self.status.total = sum(max(0, span.end - span.beginning) for span in left.values())
         self._reader.start(left)
-        closing = asyncio.ensure_future(self._closing())
+        closing = asyncio.ensure_future(
+            keep_closing(self._service.closer, self.status, self._report, CLOSE_SECONDS)
+        )
         try:
             self.status.phase = "replaying"
             await self._read(closing)
@@ -62,7 +65,7 @@ class Replay:
                 await lane.stop()
         self.status.consumed_seconds = self.status.age
         self.status.phase = "closing windows"
-        await self._close(end_of_input=True)
+        await close_windows(self._service.closer, self.status, self._report, end_of_input=True)
         self.status.phase = "done"
         self._report()
         return self.status
@@ -81,20 +84,6 @@ class Replay:
         for lane in self._lanes.values():
             if lane.failed.done():
                 lane.failed.result()
-
-    async def _closing(self) -> None:
-        while True:
-            await asyncio.sleep(CLOSE_SECONDS)
-            await self._close(end_of_input=False)
-
-    async def _close(self, *, end_of_input: bool) -> None:
-        while True:
-            report = await patiently(lambda: self._service.closer.step(end_of_input=end_of_input))
-            self.status.panes_closed += report.panes_closed
-            self.status.alerts_opened += report.alerts_opened
-            self._report()
-            if report.caught_up:
-                return
 
     def _report(self) -> None:
         self.status.take([lane.tally for lane in self._lanes.values()])

@@ -11,14 +11,15 @@ import contextlib
 import logging
 import signal
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from streams.runtime.agents import add_agents
 from streams.runtime.app import make_app
-from streams.runtime.delivery import Lane, Tally
+from streams.runtime.closing import close_windows, keep_closing
+from streams.runtime.delivery import Lane
 from streams.runtime.heartbeat import Heartbeats
 from streams.runtime.patience import patiently
+from streams.runtime.status import WorkerStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -34,37 +35,6 @@ OUTBOX_SECONDS = 0.5
 LAST_SECONDS = 5.0
 # Five seconds in which nothing came of a partition that the driver has read to its end.
 QUIET_POLLS = 25
-
-
-@dataclass(slots=True)
-class WorkerStatus:
-    """What a worker has done so far, for progress bars and the closing line."""
-
-    total: int = 0
-    """Records between the stored progress and the end offsets, when the worker started."""
-    records: int = 0
-    documents: int = 0
-    mentions: int = 0
-    dead_letters: int = 0
-    panes_closed: int = 0
-    alerts_opened: int = 0
-    phase: str = "starting"
-    started: float = field(default_factory=time.monotonic)
-    consumed_seconds: float = 0.0
-    """From the first assignment to the last stored record."""
-
-    @property
-    def age(self) -> float:
-        """Seconds since it started."""
-        return time.monotonic() - self.started
-
-    def take(self, tallies: Iterable[Tally]) -> None:
-        """Add up what the lanes have stored."""
-        counted = list(tallies)
-        self.records = sum(tally.records for tally in counted)
-        self.documents = sum(tally.documents for tally in counted)
-        self.mentions = sum(tally.mentions for tally in counted)
-        self.dead_letters = sum(tally.dead_letters for tally in counted)
 
 
 class Worker:
@@ -116,7 +86,9 @@ class Worker:
             await self._shut_down(background)
         if drain and not self._stop.is_set():
             self.status.phase = "closing windows"
-            await self._unless_stopped(self.close_windows(end_of_input=True))
+            await self._unless_stopped(
+                close_windows(self._service.closer, self.status, self._report, end_of_input=True)
+            )
         await self._unless_stopped(self._flush_outbox())
         self.status.phase = "done"
         self._report()
@@ -146,10 +118,11 @@ class Worker:
     def _background(
         self, partitions: Iterable[SourcePartition], *, drain: bool
     ) -> list[Coroutine[Any, Any, None]]:
-        tasks = [self._closing(), self._publishing()]
+        interval = self._settings.worker.closer_interval.total_seconds()
+        tasks = [keep_closing(self._service.closer, self.status, self._report, interval), self._publishing()]
         if not drain and self._settings.worker.heartbeat_interval:
-            interval = self._settings.worker.heartbeat_interval
-            tasks.append(Heartbeats(self._service, list(partitions), interval).run())
+            silence = self._settings.worker.heartbeat_interval
+            tasks.append(Heartbeats(self._service, list(partitions), silence).run())
         return tasks
 
     async def _until_done(
@@ -197,22 +170,6 @@ class Worker:
         for lane in self._lanes.values():
             await lane.stop()
         await self._app.stop()
-
-    async def close_windows(self, *, end_of_input: bool) -> None:
-        """Step the closer until it has caught up."""
-        while True:
-            report = await patiently(lambda: self._service.closer.step(end_of_input=end_of_input))
-            self.status.panes_closed += report.panes_closed
-            self.status.alerts_opened += report.alerts_opened
-            self._report()
-            if report.caught_up:
-                return
-
-    async def _closing(self) -> None:
-        interval = self._settings.worker.closer_interval.total_seconds()
-        while True:
-            await asyncio.sleep(interval)
-            await self.close_windows(end_of_input=False)
 
     async def _publishing(self) -> None:
         while True:

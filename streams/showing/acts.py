@@ -19,7 +19,7 @@ from streams.wire.topics import INPUT_TOPICS, TOPICS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.runtime.worker import WorkerStatus
+    from streams.runtime.status import WorkerStatus
     from streams.scenario.shapes import Scenario
     from streams.settings import Settings
     from streams.showing.found import Found, HourlyNegatives

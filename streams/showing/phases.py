@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from streams.runtime.worker import WorkerStatus
+    from streams.runtime.status import WorkerStatus
 
 LINE_SECONDS = 10.0
 
