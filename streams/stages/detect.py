@@ -158,6 +158,8 @@ class Detector:
             return position
         at = moment(pane)
         since = changes[-1].episode.last_at if changes else None
+        if since is not None and since <= at - REACH:
+            since = None  # no span reaches back to it; whether this stretch happens to hold it must not show
         verdicts = self._verdicts(cell, rows, at, since, gated=True)
         advance = open_episode(cell, at, verdicts, self._limits, since)
         if advance.episode is None:

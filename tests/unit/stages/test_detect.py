@@ -51,6 +51,15 @@ async def test_a_company_may_surge_although_no_company_was_named_before():
     assert [episode.cell.entity_id for episode in found.opened] == ["us.new"]
 
 
+async def test_an_episode_long_over_leaves_no_trace_in_the_next_one():
+    """Whether the same step of the closer holds both depends on its size, and must not show."""
+    calm = quiet_cells(14, RATES, 0.1, seed=3)
+    again = AT + timedelta(days=5)
+    found = await detect(calm + burst("us.c4", AT, 60, 2) + burst("us.c4", again, 60, 2, seed=2), 14)
+    assert len(found.opened) == 2
+    assert [episode.since for episode in found.opened] == [None, None]
+
+
 @pytest.mark.parametrize("copies", [100, 1000])
 async def test_an_echo_never_alerts_however_often_it_is_repeated(copies):
     found = await detect(
