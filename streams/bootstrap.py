@@ -100,7 +100,7 @@ async def open_service(settings: Settings, variant: Variant = LIVE) -> AsyncIter
     Raises:
         Misconfigured, Unavailable: the first start-up check that fails, as one clear line.
     """
-    url = require(settings.postgres.url.get_secret_value(), "SENTIWATCH_POSTGRES__URL")
+    url = require(settings.postgres.address, "SENTIWATCH_POSTGRES__URL")
     require(settings.kafka.bootstrap, "SENTIWATCH_KAFKA__BOOTSTRAP")
     gazetteer = Gazetteer.load()
     check(url)

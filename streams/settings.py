@@ -11,13 +11,25 @@ import os
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PREFIX = "SENTIWATCH_"
 # Read by the launcher and the bootstrap scripts, not by the service.
@@ -29,6 +41,30 @@ class Group(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def from_files(cls, values: Any) -> Any:
+        """Read each secret that is given as a file; neither its text nor the file's content shows in an error."""
+        return {**values, **secrets_in_files(cls, values)} if isinstance(values, dict) else values
+
+
+def secrets_in_files(group: type[Group], values: Mapping[str, Any]) -> dict[str, str]:
+    """The contents of the ``*_file`` fields whose twin is a secret, without surrounding white space."""
+    found = {}
+    for name, field in group.model_fields.items():
+        path = values.get(f"{name}_file")
+        if field.annotation is not SecretStr or not path or f"{name}_file" not in group.model_fields:
+            continue
+        if values.get(name):
+            raise ValueError(f"{name} and {name}_file are both set: keep one")
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"{name}_file: cannot read {path}") from error
+        if not found[name]:
+            raise ValueError(f"{name}_file: {path} is empty")
+    return found
+
 
 class KafkaSettings(Group):
     bootstrap: str = Field("", description="host:port[,host:port…]; default: the local broker, when it runs")
@@ -36,7 +72,12 @@ class KafkaSettings(Group):
     sasl_mechanism: str = "SCRAM-SHA-512"
     sasl_username: str = ""
     sasl_password: SecretStr = SecretStr("")
-    ca_file: Path | None = None
+    sasl_password_file: Path | None = Field(None, description="file that holds the password")
+    ca_file: Path | None = Field(
+        None, description="authorities that the broker's certificate must come from; default: the system's"
+    )
+    certificate_file: Path | None = Field(None, description="our own certificate (mutual TLS), PEM")
+    key_file: Path | None = Field(None, description="its private key, PEM; default: in the same file")
     group: str = Field("sentiwatch", min_length=1)
     instance_id: str = Field(
         "", description="static membership; unique per worker; default: derived from the host"
@@ -65,7 +106,29 @@ class PostgresSettings(Group):
     url: SecretStr = Field(
         SecretStr(""), description="postgresql://…; default: the local server, when it runs"
     )
+    url_file: Path | None = Field(None, description="file that holds the address with its password")
+    sslmode: Literal["", "disable", "prefer", "require", "verify-ca", "verify-full"] = Field(
+        "", description="as libpq's; verify-full checks certificate and host name"
+    )
+    ca_file: Path | None = Field(None, description="authorities that the server's certificate must come from")
+    certificate_file: Path | None = Field(None, description="our own certificate (mutual TLS), PEM")
+    key_file: Path | None = Field(None, description="its private key, PEM, readable by us alone")
     pool: int = Field(8, ge=2)
+
+    @property
+    def address(self) -> str:
+        """The address as libpq takes it, TLS included; holds a password. Empty when none is set."""
+        url = self.url.get_secret_value().strip()
+        options = {
+            "sslmode": self.sslmode,
+            "sslrootcert": self.ca_file,
+            "sslcert": self.certificate_file,
+            "sslkey": self.key_file,
+        }
+        told = "&".join(f"{name}={quote(str(value), safe='/')}" for name, value in options.items() if value)
+        if not url or not told:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}{told}"
 
 
 class WorkerSettings(Group):
@@ -122,6 +185,7 @@ class PrivacySettings(Group):
     author_key: SecretStr = Field(
         SecretStr("local-demo-key"), description="HMAC key for author handles; set your own"
     )
+    author_key_file: Path | None = Field(None, description="file that holds the key")
     author_key_version: int = 1
 
 

@@ -212,7 +212,7 @@ async def bench_worker(settings: Settings, nonce: str, null: bool) -> AsyncItera
 
 async def forget(settings: Settings, run: str) -> None:
     """Remove the rows of a benchmark's run."""
-    database = Database(settings.postgres.url.get_secret_value(), 1)
+    database = Database(settings.postgres.address, 1)
     await database.open()
     try:
         await drop_run(database, run)

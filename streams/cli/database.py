@@ -13,7 +13,7 @@ def url() -> str:
     """The Postgres address from the settings."""
     from streams.settings import load_settings, require
 
-    return require(load_settings().postgres.url.get_secret_value(), "SENTIWATCH_POSTGRES__URL")
+    return require(load_settings().postgres.address, "SENTIWATCH_POSTGRES__URL")
 
 
 @app.command()

@@ -83,7 +83,7 @@ def _given() -> tuple[Settings, Addresses, Path | None]:
     external = Addresses(
         kafka=given.kafka.bootstrap or None,
         triton=given.triton.url or None,
-        postgres=given.postgres.url.get_secret_value() or None,
+        postgres=given.postgres.address or None,
     )
     return given, external, given.model_repo if "model_repo" in given.model_fields_set else None
 
@@ -152,7 +152,7 @@ class _Show:
         from streams.showing import acts
 
         with self.phases.phase("make the schema"):
-            upgrade(settings.postgres.url.get_secret_value())
+            upgrade(settings.postgres.address)
         silence_driver()
         with self.phases.phase("make the topics"):
             asyncio.run(acts.make_topics(settings, given="kafka" in place.given))

@@ -81,7 +81,7 @@ async def check_postgres(settings: Settings) -> str:
     from streams.adapters.postgres import migrate
     from streams.settings import require
 
-    url = require(settings.postgres.url.get_secret_value(), "SENTIWATCH_POSTGRES__URL")
+    url = require(settings.postgres.address, "SENTIWATCH_POSTGRES__URL")
     return f"schema at revision {await asyncio.to_thread(migrate.check, url)}"
 
 

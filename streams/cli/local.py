@@ -100,7 +100,7 @@ def _local_parts() -> LocalParts:
     external = Addresses(
         kafka=given.kafka.bootstrap or None,
         triton=given.triton.url or None,
-        postgres=given.postgres.url.get_secret_value() or None,
+        postgres=given.postgres.address or None,
     )
     models = given.model_repo if "model_repo" in given.model_fields_set else None
     return LocalParts(external=external, models=models)

@@ -100,7 +100,7 @@ async def outcome(settings: Settings, name: str, since: datetime | None) -> dict
     from streams.adapters.postgres.connection import Database
     from streams.adapters.postgres.results import fingerprint, outcome_counts
 
-    database = Database(settings.postgres.url.get_secret_value(), 1)
+    database = Database(settings.postgres.address, 1)
     await database.open()
     try:
         counts = await outcome_counts(database, name, since)

@@ -6,7 +6,6 @@ Settings that avoid known hangs are explained in one place here; the cases behin
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import TYPE_CHECKING, Any
 
 import faust
@@ -14,6 +13,7 @@ from aiokafka.errors import IllegalStateError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 
+from streams.adapters.kafka.security import ssl_context
 from streams.domain.document import SourcePartition
 from streams.errors import Misconfigured
 
@@ -207,9 +207,7 @@ def credentials(settings: KafkaSettings) -> faust.types.auth.CredentialsT | None
     """SASL and TLS of the broker connection; TLS always gets an explicit context."""
     if settings.security_protocol == "PLAINTEXT":
         return None
-    context = None
-    if settings.security_protocol.endswith("SSL"):
-        context = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
+    context = ssl_context(settings)
     if settings.security_protocol.startswith("SASL"):
         return faust.SASLCredentials(
             username=settings.sasl_username,

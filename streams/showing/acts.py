@@ -59,7 +59,7 @@ async def work(settings: Settings, clock: WorkerClock | None, *, drain: bool) ->
 
 
 async def read(settings: Settings, scenario: Scenario) -> tuple[Found, list[HourlyNegatives]]:
-    database = Database(settings.postgres.url.get_secret_value(), 2)
+    database = Database(settings.postgres.address, 2)
     await database.open()
     try:
         showcase = Showcase(database, settings.run)

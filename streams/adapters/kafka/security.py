@@ -51,14 +51,29 @@ def ssl_context(settings: KafkaSettings) -> ssl.SSLContext | None:
     """Verifies the broker against ``ca_file``, else against the system's authorities; None without TLS.
 
     Raises:
-        Misconfigured: the file is missing or holds no certificate.
+        Misconfigured: a file is missing or holds no certificate, or no key that belongs to it.
     """
     if settings.security_protocol.upper() not in ("SSL", "SASL_SSL"):
         return None
     try:
-        return ssl.create_default_context(cafile=settings.ca_file)
+        context = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:  # ssl.SSLError is one, too
         raise Misconfigured(f"SENTIWATCH_KAFKA__CA_FILE: cannot use {settings.ca_file}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.certificate_file is not None:
+        try:
+            context.load_cert_chain(settings.certificate_file, settings.key_file, password=_no_password)
+        except OSError as error:
+            raise Misconfigured(
+                f"SENTIWATCH_KAFKA__CERTIFICATE_FILE: cannot use {settings.certificate_file}"
+                f" with the key in {settings.key_file or 'the same file'}"
+            ) from error
+    return context
+
+
+def _no_password() -> str:
+    """Instead of OpenSSL's question on the terminal: keys with a password are refused."""
+    return ""
 
 
 def _sasl(settings: KafkaSettings) -> dict[str, Any]:

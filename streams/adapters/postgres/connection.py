@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
 CONNECT_SECONDS = 10
-REFUSED = "Postgres refuses the login of SENTIWATCH_POSTGRES__URL: authentication failed"
+REFUSED = "Postgres refuses the login of SENTIWATCH_POSTGRES__URL"
+# libpq tells what no retry will change in words only, as an OperationalError.
+REFUSALS = (
+    "authentication failed",
+    "certificate",
+    "does not support SSL",
+    "no pg_hba.conf entry",
+    "sslmode",
+    "private key file",
+    "no password supplied",
+)
 # Retrying helps: the server is away, starting, full, or gave our transaction up for another one.
 TRANSIENT = (
     psycopg.OperationalError,
@@ -39,21 +49,31 @@ def translated() -> Iterator[None]:
     try:
         yield
     except SETTINGS as error:
-        msg = f"Postgres refuses the login of SENTIWATCH_POSTGRES__URL: {first_line(error)}"
-        raise Misconfigured(msg) from error
+        raise Misconfigured(f"{REFUSED}: {first_line(error)}") from error
     except SCHEMA as error:
         msg = f"the database schema does not fit ({first_line(error)}): run `sentiwatch db upgrade`"
         raise Misconfigured(msg) from error
     except TRANSIENT as error:
-        if "authentication failed" in str(error):
-            raise Misconfigured(REFUSED) from error
-        msg = f"Postgres does not answer: {first_line(error)}"
-        raise Unavailable(msg) from error
+        raise connection_error(error) from error
+
+
+def connection_error(error: BaseException) -> Misconfigured | Unavailable:
+    """What a failed connection means: a refused login or certificate stays refused, all else may pass."""
+    refusal = next((line for line in lines(error) if any(words in line for words in REFUSALS)), None)
+    if refusal is None:
+        return Unavailable(f"Postgres does not answer: {first_line(error)}")
+    # libpq repeats host and user, which is right, and a refused client certificate's file, but never a password.
+    return Misconfigured(f"{REFUSED}: {refusal.removeprefix('connection failed: ')}")
+
+
+def lines(error: BaseException) -> list[str]:
+    """The error's lines that say something."""
+    return [line.strip() for line in str(error).splitlines() if line.strip()]
 
 
 def first_line(error: BaseException) -> str:
     """The error's first line; libpq's messages name hosts and users, never passwords."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return next(iter(lines(error)), type(error).__name__)
 
 
 def checked(url: str) -> str:

@@ -13,8 +13,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from streams.adapters.postgres.connection import REFUSED, checked, first_line
-from streams.errors import Misconfigured, Unavailable
+from streams.adapters.postgres.connection import checked, connection_error, first_line
+from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +36,7 @@ def connection(url: str) -> Iterator[sa.Connection]:
         with engine.connect() as opened:
             yield opened
     except sa.exc.OperationalError as error:
-        if "authentication failed" in str(error):
-            raise Misconfigured(REFUSED) from error
-        raise Unavailable(f"Postgres does not answer: {first_line(error.orig or error)}") from error
+        raise connection_error(error.orig or error) from error
     except CommandError as error:
         raise Misconfigured(f"the migrations cannot do that: {first_line(error)}") from error
     finally:
