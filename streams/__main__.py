@@ -12,6 +12,7 @@ import typer
 from streams import __version__
 from streams.cli import (
     alerts,
+    backtest,
     bench,
     classify,
     database,
@@ -46,6 +47,7 @@ app.add_typer(run.app, name="run")
 app.add_typer(bench.app, name="bench")
 app.command(name="worker")(worker.worker)
 app.command(name="replay")(replay.replay)
+app.command(name="backtest")(backtest.backtest)
 app.command(name="classify")(classify.classify)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="demo")(demo.demo)

@@ -98,8 +98,12 @@ def pane_of(doc: Doc) -> datetime:
     return known_pane(doc.at, doc.known, LATENESS[doc.source_class])
 
 
+def digest_of(doc: Doc) -> bytes:
+    return hashlib.blake2b(f"{doc.key}|{doc.revision}".encode(), digest_size=16).digest()
+
+
 def document_row(run_id: int, doc: Doc) -> tuple[object, ...]:
-    digest = hashlib.blake2b(f"{doc.key}|{doc.revision}".encode(), digest_size=16).digest()
+    digest = digest_of(doc)
     return (
         run_id, doc.at, doc.document_id, doc.source, doc.key, doc.source_class, doc.revision,
         doc.at + timedelta(seconds=doc.revision), digest, False, f"headline {doc.key}", "body", digest, "en",
@@ -189,7 +193,7 @@ async def supersede(database: Database, run: Run, old: Doc, new: Doc) -> None:
         await connection.execute(
             f"INSERT INTO core.mention_history ({mention}, revision, source_time, content_hash, superseded_pane)"
             f" SELECT {mention}, %s, %s, %s, %s FROM core.mention {where}",
-            (old.revision, old.at, b"", until, *key),
+            (old.revision, old.at + timedelta(seconds=old.revision), digest_of(old), until, *key),
         )
         await connection.execute(f"DELETE FROM core.document {where}", key)
         await connection.execute(f"DELETE FROM core.mention {where}", key)
