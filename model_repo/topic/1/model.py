@@ -4,10 +4,13 @@ It runs in Triton's own environment (numpy<2, onnxruntime, tokenizers) and there
 `streams`. Training imports `clean` and `pair` from here, so that a text is read in the same way when learning
 and serving.
 
-One text a session call: dynamic int8 takes one activation scale over a whole batch, so a text's score would
-depend on its neighbours. Alone, unpadded, it cannot; and on CPU it is no slower (design/03). One session is
-shared by as many threads as there are cores: `InferenceSession.run` is thread-safe, and a second session
-would double the memory.
+Scores must not depend on the batch a text travelled in. metadata.json names the engine that keeps this:
+
+- `openvino`: int8 weights, activations quantised per token and 64 channels, so that texts do not couple.
+  Texts are padded to a width that depends on each text alone and run in batches of powers of two: to the
+  last bit the same as alone, and 1.3 to 1.6 times as fast as the other engine on two cores with AVX-512.
+- `onnxruntime`: dynamic int8 takes one activation scale over a whole batch, so each text gets its own call,
+  spread over as many threads as there are cores; one session, since `InferenceSession.run` is thread-safe.
 """
 
 import html
@@ -32,6 +35,8 @@ import numpy as np
 MAX_TOKENS = 128
 MAX_TEXT_CHARS = 2_000  # far beyond 128 tokens; bounds the tokenizer's work on a hostile text
 MAX_TARGET_CHARS = 64
+WIDTH_STEP = 4
+MAX_BATCH = 16
 _URL = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S+", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 
@@ -58,50 +63,140 @@ def decode(raw: Any) -> str:
         raise UnreadableTextError(f"text is not UTF-8: {error}") from error
 
 
+class OneByOne:
+    """ONNX Runtime, one unpadded text a call, a thread a core."""
+
+    def __init__(self, onnx: Path, _pad: int, threads: int) -> None:
+        onnxruntime = importlib.import_module("onnxruntime")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
+        self._pool = ThreadPoolExecutor(threads)
+
+    def logits(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        """Shape (texts, labels), of texts given as token ids."""
+        return np.concatenate(list(self._pool.map(self._one, texts)))
+
+    def _one(self, ids: Sequence[int]) -> np.ndarray:
+        feed = {"input_ids": np.array([ids]), "attention_mask": np.ones((1, len(ids)), dtype=np.int64)}
+        return np.asarray(self._session.run(["logits"], feed)[0])
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+
+class Buckets:
+    """OpenVINO, batches of texts of one width, a stream a core. One caller at a time."""
+
+    def __init__(self, onnx: Path, pad: int, threads: int) -> None:
+        openvino = importlib.import_module("openvino")
+        settings = {
+            "NUM_STREAMS": threads,
+            "INFERENCE_NUM_THREADS": threads,
+            "ENABLE_CPU_PINNING": False,  # the other model's process wants the same cores
+            "INFERENCE_PRECISION_HINT": "f32",  # never bf16 on its own account where the CPU has it
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": 64,
+        }
+        core = openvino.Core()
+        self._queue = openvino.AsyncInferQueue(core.compile_model(str(onnx), "CPU", settings), threads)
+        self._pad = pad
+
+    def logits(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        """Shape (texts, labels), of texts given as token ids."""
+        rows: list[Any] = [None] * len(texts)
+
+        def keep(request: Any, places: Sequence[int]) -> None:
+            for place, row in zip(places, request.get_tensor("logits").data, strict=True):
+                rows[place] = row.copy()
+
+        self._queue.set_callback(keep)
+        for places in batches([len(ids) for ids in texts]):
+            self._queue.start_async(self._feed([texts[place] for place in places]), places)
+        self._queue.wait_all()
+        return np.stack(rows)
+
+    def _feed(self, texts: Sequence[Sequence[int]]) -> dict[str, np.ndarray]:
+        ids = np.full((len(texts), width_of(len(texts[0]))), self._pad, dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for row, text in enumerate(texts):
+            ids[row, : len(text)] = text
+            mask[row, : len(text)] = 1
+        return {"input_ids": ids, "attention_mask": mask}
+
+    def close(self) -> None:
+        """Nothing to end: the queue goes with its last reference."""
+
+
+ENGINES: dict[str, type[OneByOne | Buckets]] = {"onnxruntime": OneByOne, "openvino": Buckets}
+
+
+def width_of(tokens: int) -> int:
+    """The width a text is padded to: depends on the text alone, so that its score does, too."""
+    return -(-tokens // WIDTH_STEP) * WIDTH_STEP
+
+
+def batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Places of texts of one width, longest first; powers of two, so that the engine meets few shapes."""
+    by_width: dict[int, list[int]] = {}
+    for place, length in enumerate(lengths):
+        by_width.setdefault(width_of(length), []).append(place)
+    found = []
+    for width in sorted(by_width, reverse=True):
+        places, start = by_width[width], 0
+        while start < len(places):
+            size = min(MAX_BATCH, 1 << ((len(places) - start).bit_length() - 1))
+            found.append(places[start : start + size])
+            start += size
+    return found
+
+
 class Scorer:
     """Texts to calibrated probabilities, float32 of shape (texts, labels); needs no Triton."""
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
-        # by name: they exist in the serving and training environments only
-        onnxruntime = importlib.import_module("onnxruntime")
+        # by name: it exists in the serving and training environments only
         tokenizers = importlib.import_module("tokenizers")
 
         self.metadata: dict[str, Any] = json.loads((folder / "metadata.json").read_text("utf-8"))
         calibration = self.metadata["calibration"]
         self._scale = np.asarray(calibration["scale"], dtype=np.float64)
         self._bias = np.asarray(calibration["bias"], dtype=np.float64)
+        self._simplified = read_simplified(folder)
         self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS, strategy="only_first")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
-        self._pool = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)))
-
-    def one(self, text_and_target: tuple[str, str]) -> np.ndarray:
-        """Probabilities of one text, shape (labels,)."""
-        text, target = pair(*text_and_target)
-        encoding = self._tokenizer.encode(text, target) if target else self._tokenizer.encode(text)
-        feed = {
-            "input_ids": np.asarray([encoding.ids], dtype=np.int64),
-            "attention_mask": np.asarray([encoding.attention_mask], dtype=np.int64),
-        }
-        logits = self._session.run(None, feed)[0][0].astype(np.float64) * self._scale + self._bias
-        exponentials = np.exp(logits - logits.max())
-        return np.asarray(exponentials / exponentials.sum(), dtype=np.float32)
+        engine = ENGINES[self.metadata.get("engine", "onnxruntime")]
+        pad = self._tokenizer.token_to_id("<pad>") or 0
+        self._engine = engine(folder / "model.onnx", pad, threads or len(os.sched_getaffinity(0)))
 
     def many(self, texts_and_targets: Sequence[tuple[str, str]]) -> np.ndarray:
         """Probabilities of each text, independent of its neighbours, shape (texts, labels)."""
         if not texts_and_targets:
             return np.zeros((0, len(self._scale)), dtype=np.float32)
-        return np.stack(list(self._pool.map(self.one, texts_and_targets)))
+        texts = [self._read(*item) for item in texts_and_targets]
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        logits = self._engine.logits(ids).astype(np.float64) * self._scale + self._bias
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)
 
     def close(self) -> None:
-        """End the threads."""
-        self._pool.shutdown()
+        """End the engine's threads."""
+        self._engine.close()
+
+    def _read(self, text: str, target: str) -> str | tuple[str, str]:
+        text, target = (part.translate(self._simplified) for part in pair(text, target))
+        return (text, target) if target else text
+
+
+def read_simplified(folder: Path) -> dict[int, int]:
+    """Traditional characters → simplified ones, where the version has the table: the models learnt the latter."""
+    path = folder / "simplified.txt"
+    if not path.is_file():
+        return {}
+    traditional, simplified = path.read_text("utf-8").split()
+    return str.maketrans(traditional, simplified)
 
 
 class TritonPythonModel:

@@ -85,3 +85,22 @@ def test_only_sentiment_takes_a_target():
     assert "TARGET" not in topic
     assert "dims: [ 2 ]" in topic
     assert r'string_value: "[\"a\", \"b\"]"' in topic
+
+
+def test_batches_hold_every_text_once_and_one_width_each():
+    lengths = [3, 9, 4, 128, 10, 12, 1, 11, 9, 9]
+    found = served.batches(lengths)
+    assert sorted(place for places in found for place in places) == list(range(len(lengths)))
+    assert all(len({served.width_of(lengths[place]) for place in places}) == 1 for places in found)
+    assert {len(places) for places in found} <= {1, 2, 4, 8, 16}
+
+
+def test_the_width_of_a_text_depends_on_the_text_alone():
+    assert [served.width_of(n) for n in (1, 4, 5, 128)] == [4, 4, 8, 128]
+
+
+def test_traditional_characters_are_read_as_simplified_ones_where_the_version_has_the_table(tmp_path):
+    assert served.read_simplified(tmp_path) == {}
+    table = served.read_simplified(Path(served.__file__).parent)
+    assert "淨利潤同比下降,股價跌停".translate(table) == "净利润同比下降,股价跌停"
+    assert "净利润下降 Apple".translate(table) == "净利润下降 Apple"
