@@ -18,6 +18,7 @@ from streams.cli import (
     database,
     demo,
     doctor,
+    erase,
     ingest,
     local,
     model,
@@ -50,6 +51,7 @@ app.command(name="replay")(replay.replay)
 app.command(name="backtest")(backtest.backtest)
 app.command(name="classify")(classify.classify)
 app.command(name="doctor")(doctor.doctor)
+app.command(name="erase")(erase.erase)
 app.command(name="demo")(demo.demo)
 
 

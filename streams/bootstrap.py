@@ -14,6 +14,7 @@ from streams.adapters.minhash import DatasketchSigner
 from streams.adapters.postgres.closing import PostgresClosingStore
 from streams.adapters.postgres.connection import Database
 from streams.adapters.postgres.documents import PostgresDocumentStore
+from streams.adapters.postgres.erasure_ledger import check_keys
 from streams.adapters.postgres.migrate import check
 from streams.adapters.postgres.outbox import PostgresOutbox
 from streams.adapters.postgres.registry import load_reference
@@ -121,6 +122,7 @@ async def open_service(settings: Settings, variant: Variant = LIVE) -> AsyncIter
                 limits=InputLimits.of(settings),
                 enricher=Enricher(AhoCorasickMatcher(gazetteer), DatasketchSigner(), FunctionWordDetector()),
                 scoring=await scoring_stage(database, settings, classifier),
+                erasures=store.erasures,
             ),
             store=store,
             closer=Closer(PostgresClosingStore(database, run, settings), settings, run.name),
@@ -147,6 +149,7 @@ async def prepare_run(database: Database, settings: Settings, variant: Variant, 
             gazetteer=gazetteer.version,
         )
         await load_reference(connection, gazetteer)
+        await check_keys(connection, settings.privacy.key_ring())
     return run
 
 
@@ -154,8 +157,7 @@ def document_store(database: Database, settings: Settings, run: Run) -> Postgres
     """Where this run's batches end."""
     rows = RowMaker(
         run_id=run.run_id,
-        author_secret=settings.privacy.author_key.get_secret_value().encode(),
-        author_key_version=settings.privacy.author_key_version,
+        keys=settings.privacy.key_ring(),
         lateness={source_class: settings.lateness(source_class) for source_class in SourceClass},
     )
     return PostgresDocumentStore(database, run, rows, settings.limits.dead_letter_bytes)

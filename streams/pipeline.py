@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from streams.domain.document import Document, Enriched, RawRecord, SourcePartition
     from streams.domain.watermark import PartitionClock
+    from streams.ports import Erasures
     from streams.stages.classify import ScoringStage
     from streams.stages.enrich import Enricher
     from streams.wire.limits import InputLimits
@@ -59,6 +60,7 @@ class Pipeline:
     limits: InputLimits
     enricher: Enricher
     scoring: ScoringStage
+    erasures: Erasures | None = None
 
     def read(self, records: Sequence[RawRecord], clocks: Mapping[SourcePartition, PartitionClock]) -> Slice:
         """Decode, validate and normalise; moves each record's clock. Call it in offset order. Bad data never raises."""
@@ -70,7 +72,8 @@ class Pipeline:
             outcome = read_record(record, clock.source_class, self.limits)
             known = clock.advance(record.offset, event_time_of(outcome), record.timestamp)
             if isinstance(outcome, Keep):
-                documents.append(Read(outcome.value, record, known))
+                if self.erasures is None or not self.erasures.covers(outcome.value):
+                    documents.append(Read(outcome.value, record, known))
             elif isinstance(outcome, Reject):
                 letters.append(DeadLetter(record, outcome.reason.value, outcome.detail))
         moves = tuple(clock.take_move() for clock in touched.values())

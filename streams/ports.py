@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from streams.domain.batch import Batch
     from streams.domain.closing import AlertChange, AlertFacts, ClosingState, StoryOf, Unassigned
-    from streams.domain.document import Probabilities, Progress, SourceClass, SourcePartition
+    from streams.domain.document import Document, Probabilities, Progress, SourceClass, SourcePartition
     from streams.domain.entity import EntityMention
     from streams.domain.episode import Episode
     from streams.domain.pool import HourlyCounts
@@ -73,6 +73,16 @@ class DocumentStore(Protocol):
 
         Raises:
             StaleWriter: progress is not where this batch begins; names those partitions; nothing was written.
+        """
+
+
+class Erasures(Protocol):
+    """What was erased, and may not come back from Kafka."""
+
+    def covers(self, document: Document) -> bool:
+        """Whether this document is known to be erased: then no model and no table sees it; it still moves the watermark.
+
+        A hint that may be a moment old: `DocumentStore.persist` decides.
         """
 
 

@@ -8,7 +8,7 @@ silently become a default.
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.domain.pseudonym import BEGINNING, AuthorKey, KeyRing
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -181,12 +182,56 @@ class DetectorSettings(Group):
     )
 
 
+DEMO_KEY = "local-demo-key"
+LARGEST_VERSION = 32_767  # a smallint
+
+
 class PrivacySettings(Group):
     author_key: SecretStr = Field(
-        SecretStr("local-demo-key"), description="HMAC key for author handles; set your own"
+        SecretStr(DEMO_KEY), description="HMAC key for author handles; set your own"
     )
     author_key_file: Path | None = Field(None, description="file that holds the key")
-    author_key_version: int = 1
+    author_key_version: int = Field(1, ge=1, le=LARGEST_VERSION)
+    author_keys: SecretStr = Field(
+        SecretStr(""),
+        description="several keys in place of one, after a rotation: VERSION[@SINCE]=KEY, a line each or separated by ;"
+        " each is used for event times from its SINCE on",
+    )
+    author_keys_file: Path | None = Field(None, description="file that holds the keys, a line each")
+
+    @model_validator(mode="after")
+    def one_way_of_keys(self) -> PrivacySettings:
+        """Refuse keys that cannot be read; says which line, never what is in it."""
+        if self.author_keys.get_secret_value() and "author_key" in self.model_fields_set:
+            raise ValueError("author_key and author_keys are both set: move the key to author_keys")
+        self.key_ring()
+        return self
+
+    def key_ring(self) -> KeyRing:
+        """All keys, the oldest first."""
+        listed = self.author_keys.get_secret_value().replace(";", "\n").splitlines()
+        keys = [author_key_of(line, number) for number, line in enumerate(listed, start=1) if line.strip()]
+        return KeyRing.of(
+            keys or [AuthorKey(self.author_key_version, self.author_key.get_secret_value().encode())]
+        )
+
+    @property
+    def is_demo_key(self) -> bool:
+        """Whether handles are keyed with what everybody can read here."""
+        return any(key.secret == DEMO_KEY.encode() for key in self.key_ring().keys)
+
+
+def author_key_of(line: str, number: int) -> AuthorKey:
+    """One key of the ring, written `VERSION[@SINCE]=KEY`."""
+    name, _, secret = line.strip().partition("=")
+    version, _, since = name.partition("@")
+    try:
+        key = AuthorKey(int(version), secret.encode(), datetime.fromisoformat(since) if since else BEGINNING)
+    except ValueError:
+        key = AuthorKey(0, b"")
+    if not secret or key.since.tzinfo is None or not 1 <= key.version <= LARGEST_VERSION:
+        raise ValueError(f"key {number} of author_keys is not VERSION[@SINCE]=KEY (SINCE with an offset)")
+    return key
 
 
 class Settings(BaseSettings):

@@ -10,6 +10,7 @@ from streams.adapters.postgres.connection import Database
 from streams.adapters.postgres.documents import PostgresDocumentStore
 from streams.adapters.postgres.rows import RowMaker
 from streams.adapters.postgres.runs import ensure_run
+from streams.domain.pseudonym import AuthorKey, KeyRing
 from tests.builders import LATENESS
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ DEAD_LETTER_BYTES = 65_536
 
 
 def row_maker(run_id: int = 1, secret: bytes = b"secret", version: int = 1) -> RowMaker:
-    return RowMaker(run_id, secret, version, LATENESS)
+    return RowMaker(run_id, KeyRing.of([AuthorKey(version, secret)]), LATENESS)
 
 
 def document_store(database: Database, run: Run) -> PostgresDocumentStore:

@@ -52,6 +52,12 @@ class Version:
     content_hash: bytes
 
 
+def document_id_of(source: str, source_id: str) -> uuid.UUID:
+    """The id of a document by the name of its source and its id there."""
+    name = f"{source}\x1f{source_id}".encode()
+    return uuid.UUID(bytes=hashlib.blake2b(name, digest_size=NAMESPACE_BYTES, person=b"document").digest())
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A valid `document.v1`, times aware and in UTC, text normalised."""
@@ -75,10 +81,7 @@ class Document:
     @property
     def document_id(self) -> uuid.UUID:
         """Derived from source and source-side id alone: the same in every run and in every version."""
-        name = f"{self.source}\x1f{self.source_id}".encode()
-        return uuid.UUID(
-            bytes=hashlib.blake2b(name, digest_size=NAMESPACE_BYTES, person=b"document").digest()
-        )
+        return document_id_of(self.source, self.source_id)
 
     @property
     def content_hash(self) -> bytes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from streams.adapters.postgres import history
+from streams.adapters.postgres.erasure_ledger import PostgresErasures
 from streams.adapters.postgres.rows import DOCUMENT_COLUMNS, MENTION_COLUMNS, RowMaker
 from streams.adapters.postgres.runs import ensure_months, month_of
 from streams.domain.document import Progress, SourcePartition, Version
@@ -39,6 +40,7 @@ class PostgresDocumentStore:
         self._database = database
         self._run = run
         self._rows = rows
+        self.erasures = PostgresErasures(rows.keys)
         self._dead_letter_bytes = dead_letter_bytes
         self._months: set[tuple[int, int]] = set()
 
@@ -57,6 +59,7 @@ class PostgresDocumentStore:
     async def progress(self, partitions: Sequence[SourcePartition]) -> Mapping[SourcePartition, Progress]:
         """How far each partition is stored."""
         async with self._database.transaction() as connection:
+            await self.erasures.refresh(connection)
             cursor = await connection.execute(
                 "SELECT kafka_topic, kafka_partition, next_offset, watermark FROM core.source_progress WHERE run_id = %s",
                 (self._run.run_id,),
@@ -70,6 +73,7 @@ class PostgresDocumentStore:
         """Write a batch as a whole; see `streams.ports.DocumentStore`."""
         await self._prepare_months(batch)
         async with self._database.transaction() as connection:
+            batch = await self.erasures.without_erased(connection, batch)
             await self._move(connection, batch.moves)
             await self._write_scores(connection, batch)
             await self._write_documents(connection, batch.documents)

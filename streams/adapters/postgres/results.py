@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from streams.adapters.postgres.erasure_ledger import ledger_digest
 from streams.domain.comparison import AlertRow
 from streams.errors import Misconfigured
 
@@ -30,7 +31,7 @@ FETCH_ROWS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A digest of all final tables, and one of each."""
+    """A digest of all final tables and of the erasure ledger they were made under, and one of each."""
 
     digest: str
     tables: dict[str, str]
@@ -46,6 +47,7 @@ async def fingerprint(database: Database, name: str) -> Fingerprint:
     async with database.transaction() as connection:
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         await connection.execute("SET LOCAL TIME ZONE 'UTC'")
+        tables["erasure_ledger"] = await ledger_digest(connection)
         run_id = await run_id_of(connection, name)
         for table in FINAL_TABLES:
             tables[table] = await table_digest(connection, table, run_id)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from streams.domain.document import SourceClass
 from streams.domain.entity import MARKET
+from streams.domain.pseudonym import ANY_SOURCE, KeyRing, repost_origin
 from streams.domain.score import SCALE
 from streams.domain.window import known_pane
 
@@ -35,19 +34,17 @@ MENTION_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class RowMaker:
-    """Turns documents into rows; holds the secret that author handles are keyed with."""
+    """Turns documents into rows; handles leave it as pseudonyms only."""
 
     run_id: int
-    author_secret: bytes
-    author_key_version: int
+    keys: KeyRing
     lateness: dict[SourceClass, timedelta]
 
     def author_key(self, document: Document) -> bytes | None:
-        """HMAC-SHA-256 of the handle within its source; None without an author."""
+        """The pseudonym of the handle within its source; None without an author."""
         if not document.author:
             return None
-        name = f"{document.source}\x1f{document.author.casefold()}".encode()
-        return hmac.new(self.author_secret, name, hashlib.sha256).digest()
+        return self.keys.at(document.event_time).pseudonym(document.source, document.author)
 
     def source_key(self, item: Scored) -> str:
         """What counts as one independent source: a publisher (news), an author (social), else a repost's origin.
@@ -61,7 +58,10 @@ class RowMaker:
         if author is not None:
             return f"author:{author.hex()[:SOURCE_KEY_HEX]}"
         origin = repost_origin(item.enriched.text)
-        return f"repost:{origin}" if origin else f"text:{item.enriched.text_hash.hex()[:SOURCE_KEY_HEX]}"
+        if origin:
+            pseudonym = self.keys.at(document.event_time).pseudonym(ANY_SOURCE, origin)
+            return f"repost:{pseudonym.hex()[:SOURCE_KEY_HEX]}"
+        return f"text:{item.enriched.text_hash.hex()[:SOURCE_KEY_HEX]}"
 
     def known_pane(self, item: Scored) -> datetime:
         """The first pane end whose detection may read this document."""
@@ -77,7 +77,7 @@ class RowMaker:
             self.run_id, document.event_time, document.document_id, document.source, document.source_id,
             document.source_class.value, document.revision, document.source_time, document.content_hash, document.deleted,
             document.title, document.content, enriched.text_hash, enriched.language, document.url, document.publisher,
-            self.source_key(item), author, self.author_key_version if author else None, item.topic,
+            self.source_key(item), author, self.keys.at(document.event_time).version if author else None, item.topic,
             decimal(item.topic_confidence), companies(item), enriched.signature, enriched.known_watermark,
             self.known_pane(item), record.timestamp, record.source.topic, record.source.partition, record.offset,
             item.sentiment_version, item.topic_version,
@@ -104,10 +104,3 @@ def companies(item: Scored) -> int:
 def decimal(ten_thousandths: int) -> str:
     """A probability as exact decimal text for a numeric(5,4) column."""
     return f"{ten_thousandths / SCALE:.4f}"
-
-
-def repost_origin(text: str) -> str:
-    """The handle after `RT @`; empty if the text is no repost."""
-    head = text[:64].split(maxsplit=2)
-    is_repost = len(head) > 1 and head[0] == "RT" and head[1].startswith("@")
-    return head[1].strip("@:").casefold() if is_repost else ""

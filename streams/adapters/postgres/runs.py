@@ -54,6 +54,13 @@ async def find_run(connection: AsyncConnection[Any], name: str) -> Run | None:
     return Run(*row) if row else None
 
 
+async def run_settings(connection: AsyncConnection[Any], name: str) -> dict[str, Any]:
+    """The settings that a run was made with, as far as they shape its result."""
+    cursor = await connection.execute("SELECT settings FROM core.run WHERE name = %s", (name,))
+    row = await cursor.fetchone()
+    return dict(row[0]) if row else {}
+
+
 async def ensure_run(
     connection: AsyncConnection[Any],
     name: str,

@@ -8,9 +8,9 @@ from streams.adapters.postgres.rows import (
     MENTION_COLUMNS,
     companies,
     decimal,
-    repost_origin,
 )
 from streams.domain.document import Probabilities, SourceClass
+from streams.domain.pseudonym import repost_origin
 from tests.builders import NOON, document, enriched, mention, minutes, scored
 from tests.databases import row_maker
 
