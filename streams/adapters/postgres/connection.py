@@ -50,11 +50,20 @@ def translated() -> Iterator[None]:
         yield
     except SETTINGS as error:
         raise Misconfigured(f"{REFUSED}: {first_line(error)}") from error
+    except errors.InsufficientPrivilege as error:
+        raise lacks_right(error) from error
     except SCHEMA as error:
         msg = f"the database schema does not fit ({first_line(error)}): run `sentiwatch db upgrade`"
         raise Misconfigured(msg) from error
     except TRANSIENT as error:
         raise connection_error(error) from error
+
+
+def lacks_right(error: BaseException) -> Misconfigured:
+    """The login may not do that."""
+    return Misconfigured(
+        f"this login to Postgres lacks a right ({first_line(error)}): `sentiwatch doctor` tells its role"
+    )
 
 
 def connection_error(error: BaseException) -> Misconfigured | Unavailable:

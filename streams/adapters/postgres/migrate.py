@@ -12,8 +12,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from psycopg.errors import InsufficientPrivilege
 
-from streams.adapters.postgres.connection import checked, connection_error, first_line
+from streams.adapters.postgres.connection import checked, connection_error, first_line, lacks_right
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ def connection(url: str) -> Iterator[sa.Connection]:
             yield opened
     except sa.exc.OperationalError as error:
         raise connection_error(error.orig or error) from error
+    except sa.exc.ProgrammingError as error:
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        raise lacks_right(error.orig) from error
     except CommandError as error:
         raise Misconfigured(f"the migrations cannot do that: {first_line(error)}") from error
     finally:
@@ -54,6 +59,8 @@ def upgrade(url: str, revision: str = "head") -> str:
     """Bring the schema up to ``revision``; returns the revision reached."""
     with connection(url) as opened:
         command.upgrade(_config(opened), revision)
+        if opened.scalar(sa.text("SELECT to_regproc('core.grant_rights') IS NOT NULL")):
+            opened.execute(sa.text("SELECT core.grant_rights()"))
         opened.commit()
         return current(opened)
 

@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 
     from streams.adapters.postgres.connection import Database
 
-# Cut by month in a live run; a replay is dropped as a whole and needs no months.
+# Cut by month in a live run; a replay is dropped as a whole and needs no months. Stories are assigned after the rows are
+# written: room on the page (`updated` of core.make_partitions) makes that update cheap, since no index is touched.
 MONTHLY = ("document", "mention")
 PARTITIONED = (
     *MONTHLY, "document_key", "document_history", "mention_history", "source_progress", "watermark_step", "window_agg",
     "window_status", "story", "alert_episode", "alert_event", "alert_document", "dead_letter",
 )  # fmt: skip
-# Stories are assigned after the rows are written: room on the page makes that update cheap (no index is touched).
-LEAF = " WITH (fillfactor = 80)"
 # Names its lock in pg_locks; any fixed number does.
 CREATION_LOCK = 0x5E17
 
@@ -85,10 +84,11 @@ async def ensure_run(
         msg = "INSERT … RETURNING gave no row"
         raise AssertionError(msg)
     run_id = int(row[0])
-    for table in PARTITIONED:
-        await connection.execute(
-            partition_statement(table, run_id, monthly=kind == "live" and table in MONTHLY)
-        )
+    # the functions have an owner's rights; the writer has not
+    await connection.execute(
+        "SELECT core.make_partitions(%s, %s, %s)",
+        (run_id, list(MONTHLY) if kind == "live" else [], list(MONTHLY)),
+    )
     return Run(run_id, name, notify, kind)
 
 
@@ -114,15 +114,6 @@ async def _keep_settings(connection: AsyncConnection[Any], run: Run, settings: M
         )
 
 
-def partition_statement(table: str, run_id: int, *, monthly: bool) -> sql.Composed:
-    """CREATE TABLE of one run's partition; ids are integers of our own, so the statement is safe to compose."""
-    leaf = LEAF if table in MONTHLY else ""
-    tail = sql.SQL(" PARTITION BY RANGE (event_time)" if monthly else leaf)
-    return sql.SQL("CREATE TABLE core.{} PARTITION OF core.{} FOR VALUES IN ({}){}").format(
-        sql.Identifier(f"{table}_r{run_id}"), sql.Identifier(table), sql.Literal(run_id), tail
-    )
-
-
 def month_of(time: datetime) -> tuple[int, int]:
     """Year and month (UTC) of a time."""
     return time.year, time.month
@@ -139,31 +130,7 @@ async def ensure_months(
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (CREATION_LOCK,))
     for year, month in sorted(set(months)):
         for table in MONTHLY:
-            await _ensure_month(connection, f"{table}_r{run_id}", year, month)
-
-
-async def _ensure_month(connection: AsyncConnection[Any], parent: str, year: int, month: int) -> None:
-    name = f"{parent}_{year:04d}_{month:02d}"
-    cursor = await connection.execute("SELECT to_regclass(%s)", (f"core.{name}",))
-    row = await cursor.fetchone()
-    if row and row[0] is not None:
-        return
-    following = (year + month // 12, month % 12 + 1)
-    names = {"child": sql.Identifier(name), "parent": sql.Identifier(parent)}
-    await connection.execute(
-        sql.SQL(
-            "CREATE TABLE core.{child} (LIKE core.{parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)" + LEAF
-        ).format(**names)
-    )
-    await connection.execute(
-        sql.SQL(
-            "ALTER TABLE core.{parent} ATTACH PARTITION core.{child} FOR VALUES FROM ({low}) TO ({high})"
-        ).format(
-            **names,
-            low=sql.Literal(f"{year:04d}-{month:02d}-01T00:00:00+00:00"),
-            high=sql.Literal(f"{following[0]:04d}-{following[1]:02d}-01T00:00:00+00:00"),
-        )
-    )
+            await connection.execute("SELECT core.make_month(%s, %s, %s, %s)", (table, run_id, year, month))
 
 
 async def drop_run(database: Database, name: str) -> None:
