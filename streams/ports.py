@@ -40,6 +40,7 @@ class Classifier(Protocol):
     async def classify(self, model: str, questions: Sequence[Question]) -> list[Probabilities | None]:
         """Probabilities in question order, in ten-thousandths; None where the model refuses that text alone.
 
+        Each states the version that gave it, where the server tells: a rollout may lie between two answers of one call.
         A refused request is bisected, so one bad text never takes its neighbours along.
         """
 
@@ -51,6 +52,9 @@ class ScoreStore(Protocol):
         self, model: str, version: str, keys: Sequence[ScoreKey]
     ) -> dict[ScoreKey, Probabilities]:
         """The stored ones among ``keys``."""
+
+    async def note_models(self, infos: Iterable[ModelInfo]) -> None:
+        """Record which versions score documents here; before their first answer is stored."""
 
 
 class DocumentStore(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -124,6 +124,8 @@ class Probabilities:
     """Class probabilities in ten-thousandths, in label order: integers, so that sums are exact in any order."""
 
     values: tuple[int, ...]
+    version: str = field(default="", compare=False)
+    """The model version that gave this answer, where the model server said so; what is stored knows its own."""
 
     @property
     def top(self) -> int:

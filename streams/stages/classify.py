@@ -11,6 +11,7 @@ from streams.domain.batch import NewScore
 from streams.domain.document import Probabilities, Scored, ScoredMention
 from streams.domain.entity import MARKET
 from streams.domain.score import SENTIMENT, TOPIC, Question, ScoreKey
+from streams.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from streams.domain.score import ModelInfo
     from streams.ports import Classifier, ScoreStore
 
-MemoryKey = tuple[str, ScoreKey]
+MemoryKey = tuple[str, str, ScoreKey]
+VERSION_CHANGES = 5
+"""How often a slice is scored anew because the model server changed its version meanwhile; a rollout is one change."""
 
 
 @dataclass(slots=True)
@@ -58,11 +61,13 @@ class ScoringStage:
     ) -> None:
         self.classifier = classifier
         self._store = store
-        self._infos = infos
+        self._infos = dict(infos)
         self._recent = RecentScores(capacity)
 
     async def classify(self, documents: Sequence[Enriched]) -> Classified:
-        """Score a slice; the order of the documents is kept.
+        """Score a slice, each model by one version; the order of the documents is kept.
+
+        When the server has rolled out another version, the slice is scored by that one; what is stored stays.
 
         Raises:
             Unavailable: the model server or the score store does not answer; nothing was stored.
@@ -75,7 +80,7 @@ class ScoringStage:
         scored: list[Scored] = []
         refused: list[Enriched] = []
         for item in documents:
-            result = self._assemble(item, topics.found, sentiments.found)
+            result = assemble(item, topics, sentiments)
             if result is None:
                 refused.append(item)
             else:
@@ -83,54 +88,70 @@ class ScoringStage:
         return Classified(tuple(scored), tuple(refused), (*topics.new, *sentiments.new))
 
     async def _answers(self, model: str, questions: dict[ScoreKey, Question]) -> _Answers:
-        answers = _Answers()
+        for _ in range(VERSION_CHANGES):
+            info = self._infos[model]
+            answers = await self._answers_of(info, questions)
+            if answers is not None:
+                return answers
+            served = await self.classifier.info(model)
+            await self._store.note_models([served])
+            self._infos[model] = served
+        raise Unavailable(f"the server of model {model} changes its version again and again")
+
+    async def _answers_of(self, info: ModelInfo, questions: dict[ScoreKey, Question]) -> _Answers | None:
+        """All answers by this version; None when the server answers with another one by now."""
+        answers = _Answers(info)
         missing = []
         for key in questions:
-            recent = self._recent.get((model, key))
+            recent = self._recent.get((info.model, info.version, key))
             if recent is None:
                 missing.append(key)
             else:
                 answers.found[key] = recent
         if missing:
-            stored = await self._store.lookup(model, self._infos[model].version, missing)
-            answers.found.update(stored)
-            await self._ask(model, [(key, questions[key]) for key in missing if key not in stored], answers)
+            answers.found.update(await self._store.lookup(info.model, info.version, missing))
+            asked = [(key, questions[key]) for key in missing if key not in answers.found]
+            if not await self._ask(answers, asked):
+                return None
             for key in missing:
                 if key in answers.found:
-                    self._recent.put((model, key), answers.found[key])
+                    self._recent.put((info.model, info.version, key), answers.found[key])
         return answers
 
-    async def _ask(self, model: str, questions: list[tuple[ScoreKey, Question]], answers: _Answers) -> None:
+    async def _ask(self, answers: _Answers, questions: list[tuple[ScoreKey, Question]]) -> bool:
+        """Add what the model says; False when another version than expected said it."""
         if not questions:
-            return
-        version = self._infos[model].version
+            return True
+        model, version = answers.info.model, answers.info.version
         results = await self.classifier.classify(model, [question for _, question in questions])
         for (key, _), result in zip(questions, results, strict=True):
-            if result is not None:
-                answers.found[key] = result
-                answers.new.append(NewScore(key, model, version, result))
-
-    def _assemble(
-        self,
-        item: Enriched,
-        topics: Mapping[ScoreKey, Probabilities],
-        sentiments: Mapping[ScoreKey, Probabilities],
-    ) -> Scored | None:
-        versions = self._infos[SENTIMENT].version, self._infos[TOPIC].version
-        if item.document.deleted:
-            return Scored(item, "", 0, (), *versions)
-        topic = topics.get(ScoreKey(item.text_hash, ""))
-        mentions = scored_mentions(item, sentiments)
-        if topic is None or mentions is None:
-            return None
-        label = self._infos[TOPIC].labels[topic.top]
-        return Scored(item, label, topic.values[topic.top], mentions, *versions)
+            if result is None:
+                continue
+            if result.version not in {"", version}:
+                return False
+            answers.found[key] = result
+            answers.new.append(NewScore(key, model, version, result))
+        return True
 
 
 @dataclass(slots=True)
 class _Answers:
+    info: ModelInfo
     found: dict[ScoreKey, Probabilities] = field(default_factory=dict)
     new: list[NewScore] = field(default_factory=list)
+
+
+def assemble(item: Enriched, topics: _Answers, sentiments: _Answers) -> Scored | None:
+    """The scored document; None if a model refused it."""
+    versions = sentiments.info.version, topics.info.version
+    if item.document.deleted:
+        return Scored(item, "", 0, (), *versions)
+    topic = topics.found.get(ScoreKey(item.text_hash, ""))
+    mentions = scored_mentions(item, sentiments.found)
+    if topic is None or mentions is None:
+        return None
+    label = topics.info.labels[topic.top]
+    return Scored(item, label, topic.values[topic.top], mentions, *versions)
 
 
 def sentiment_questions(item: Enriched) -> Iterable[tuple[ScoreKey, Question]]:

@@ -56,6 +56,7 @@ async def test_there_is_a_distribution_for_each_question(classifier: Classifier,
         assert found is not None
         assert len(found.values) == width
         assert sum(found.values) == pytest.approx(SCALE, abs=width)
+        assert found.version == (await classifier.info(model)).version
 
 
 async def test_answers_do_not_depend_on_the_batch_or_its_order(classifier: Classifier):

@@ -152,38 +152,57 @@ def batches(lengths: Sequence[int]) -> list[list[int]]:
     return found
 
 
-class Scorer:
-    """Texts to calibrated probabilities, float32 of shape (texts, labels); needs no Triton."""
+class Expert:
+    """One tokenizer, one graph, one calibration: token ids to calibrated probabilities."""
 
-    def __init__(self, folder: Path, threads: int | None = None) -> None:
+    def __init__(self, folder: Path, entry: dict[str, Any], engine: str, threads: int) -> None:
         # by name: it exists in the serving and training environments only
         tokenizers = importlib.import_module("tokenizers")
 
-        self.metadata: dict[str, Any] = json.loads((folder / "metadata.json").read_text("utf-8"))
-        calibration = self.metadata["calibration"]
-        self._scale = np.asarray(calibration["scale"], dtype=np.float64)
-        self._bias = np.asarray(calibration["bias"], dtype=np.float64)
-        self._simplified = read_simplified(folder)
-        self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(MAX_TOKENS, strategy="only_first")
-        engine = ENGINES[self.metadata.get("engine", "onnxruntime")]
-        pad = self._tokenizer.token_to_id("<pad>") or 0
-        self._engine = engine(folder / "model.onnx", pad, threads or len(os.sched_getaffinity(0)))
+        self.tokenizer = tokenizers.Tokenizer.from_file(str(folder / entry["tokenizer"]))
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(MAX_TOKENS, strategy="only_first")
+        self.scale = np.asarray(entry["calibration"]["scale"], dtype=np.float64)
+        self.bias = np.asarray(entry["calibration"]["bias"], dtype=np.float64)
+        pads = [self.tokenizer.token_to_id(name) for name in ("<pad>", "[PAD]")]
+        pad = next((number for number in pads if number is not None), 0)
+        self._engine = ENGINES[engine](folder / entry["model"], pad, threads)
 
-    def many(self, texts_and_targets: Sequence[tuple[str, str]]) -> np.ndarray:
-        """Probabilities of each text, independent of its neighbours, shape (texts, labels)."""
-        if not texts_and_targets:
-            return np.zeros((0, len(self._scale)), dtype=np.float32)
-        texts = [self._read(*item) for item in texts_and_targets]
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
-        logits = self._engine.logits(ids).astype(np.float64) * self._scale + self._bias
+    def probabilities(self, texts: Sequence[str | tuple[str, str]]) -> np.ndarray:
+        """Shape (texts, labels), of texts or (text, target) pairs as `Scorer` reads them."""
+        ids = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
+        logits = self._engine.logits(ids).astype(np.float64) * self.scale + self.bias
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)
 
     def close(self) -> None:
         """End the engine's threads."""
         self._engine.close()
+
+
+class Scorer:
+    """Texts to calibrated probabilities, float32 of shape (texts, labels); needs no Triton."""
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        self.metadata: dict[str, Any] = json.loads((folder / "metadata.json").read_text("utf-8"))
+        self._simplified = read_simplified(folder)
+        entry = {
+            "model": "model.onnx",
+            "tokenizer": "tokenizer.json",
+            "calibration": self.metadata["calibration"],
+        }
+        engine = self.metadata.get("engine", "onnxruntime")
+        self._expert = Expert(folder, entry, engine, threads or len(os.sched_getaffinity(0)))
+
+    def many(self, texts_and_targets: Sequence[tuple[str, str]]) -> np.ndarray:
+        """Probabilities of each text, independent of its neighbours, shape (texts, labels)."""
+        if not texts_and_targets:
+            return np.zeros((0, len(self.metadata["labels"])), dtype=np.float32)
+        return self._expert.probabilities([self._read(*item) for item in texts_and_targets])
+
+    def close(self) -> None:
+        """End the engine's threads."""
+        self._expert.close()
 
     def _read(self, text: str, target: str) -> str | tuple[str, str]:
         text, target = (part.translate(self._simplified) for part in pair(text, target))

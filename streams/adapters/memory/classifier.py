@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from streams.domain.document import Probabilities
@@ -32,9 +32,11 @@ class MemoryClassifier:
     async def classify(self, model: str, questions: Sequence[Question]) -> list[Probabilities | None]:
         self.asked += [(model, question) for question in questions]
         return [
-            None if question.text in self.refused else answer(model, question, len(LABELS[model]))
-            for question in questions
+            None if question.text in self.refused else self._answer(model, question) for question in questions
         ]
+
+    def _answer(self, model: str, question: Question) -> Probabilities:
+        return replace(answer(model, question, len(LABELS[model])), version=f"{model}-{self.version}")
 
 
 def answer(model: str, question: Question, labels: int) -> Probabilities:

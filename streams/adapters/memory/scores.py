@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from streams.domain.batch import NewScore
     from streams.domain.document import Probabilities
-    from streams.domain.score import ScoreKey
+    from streams.domain.score import ModelInfo, ScoreKey
 
 
 @dataclass(slots=True)
@@ -18,12 +18,16 @@ class MemoryScoreStore:
     """What `MemoryDocumentStore` writes with its batches."""
 
     _scores: dict[tuple[str, str, ScoreKey], Probabilities] = field(default_factory=dict)
+    models: list[ModelInfo] = field(default_factory=list)
 
     async def lookup(
         self, model: str, version: str, keys: Sequence[ScoreKey]
     ) -> dict[ScoreKey, Probabilities]:
         found = {key: self._scores.get((model, version, key)) for key in keys}
         return {key: value for key, value in found.items() if value is not None}
+
+    async def note_models(self, infos: Iterable[ModelInfo]) -> None:
+        self.models += [info for info in infos if info not in self.models]
 
     def keep(self, scores: Iterable[NewScore]) -> None:
         """The first answer stays."""

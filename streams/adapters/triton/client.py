@@ -59,6 +59,7 @@ class TritonClassifier:
         self._client = InferenceServerClient(url)
         self._settings = settings
         self._in_flight = asyncio.Semaphore(settings.in_flight)
+        self._versions: dict[tuple[str, str], str] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,8 +71,14 @@ class TritonClassifier:
 
     async def info(self, model: str) -> ModelInfo:
         """Version and labels as served; see `streams.ports.Classifier`."""
+        return await self._describe(model, "")
+
+    async def _describe(self, model: str, number: str) -> ModelInfo:
+        """What the configuration of one version directory states; "" = the newest that is served."""
         with translated(model):
-            answer = await self._client.get_model_config(model, as_json=True, client_timeout=self._timeout)
+            answer = await self._client.get_model_config(
+                model, number, as_json=True, client_timeout=self._timeout
+            )
         parameters = {
             name: value["string_value"] for name, value in answer["config"].get("parameters", {}).items()
         }
@@ -131,7 +138,14 @@ class TritonClassifier:
         if rows is None or rows.shape != (len(questions), len(EXPECTED_LABELS[model])):
             msg = f"model {model} on Triton answers with another shape than its labels"
             raise Misconfigured(msg)
-        return [Probabilities(quantise(row)) for row in rows.astype(np.float64).tolist()]
+        version = await self._version(model, answer.get_response().model_version)
+        return [Probabilities(quantise(row), version) for row in rows.astype(np.float64).tolist()]
+
+    async def _version(self, model: str, number: str) -> str:
+        """The model version in a version directory, which is never edited in place."""
+        if (model, number) not in self._versions:
+            self._versions[model, number] = (await self._describe(model, number)).version
+        return self._versions[model, number]
 
 
 def text_input(name: str, texts: Sequence[str]) -> InferInput:

@@ -5,6 +5,7 @@ import pytest
 from streams.adapters.memory.classifier import MemoryClassifier
 from streams.domain.entity import MARKET, EntityMention, MatchMethod
 from streams.domain.score import SENTIMENT, TOPIC, ScoreKey
+from streams.errors import Unavailable
 from streams.stages.classify import RecentScores, ScoringStage
 from tests.builders import LIKELY, document, enriched, infos, memory_store
 
@@ -90,9 +91,42 @@ async def test_the_order_of_documents_is_kept(fixture: Fixture):
 
 def test_recent_scores_forget_the_longest_unused():
     recent = RecentScores(2)
-    keys = [(TOPIC, ScoreKey(bytes([number]), "")) for number in range(3)]
+    keys = [(TOPIC, "v", ScoreKey(bytes([number]), "")) for number in range(3)]
     recent.put(keys[0], LIKELY)
     recent.put(keys[1], LIKELY)
     assert recent.get(keys[0]) == LIKELY
     recent.put(keys[2], LIKELY)
     assert [recent.get(key) for key in keys] == [LIKELY, None, LIKELY]
+
+
+async def test_a_new_model_version_scores_new_documents_and_old_scores_stay(fixture: Fixture):
+    first = await fixture.stage.classify([about("warns", "Acme")])
+    fixture.scores.keep(first.scores)
+    fixture.classifier.version = "memory-2"
+    again = await fixture.stage.classify([about("rises", "Acme")])
+    assert again.documents[0].sentiment_version == "sentiment-memory-2"
+    assert {score.version for score in again.scores} == {"sentiment-memory-2", "topic-memory-2"}
+    assert {info.version for info in fixture.scores.models} == {"sentiment-memory-2", "topic-memory-2"}
+    (key, *_) = [score.key for score in first.scores if score.model == SENTIMENT]
+    assert await fixture.scores.lookup(SENTIMENT, "sentiment-memory-1", [key])
+
+
+async def test_a_slice_in_the_middle_of_a_rollout_is_scored_by_one_version(fixture: Fixture):
+    await fixture.stage.classify([about("warns", "Acme")])
+    fixture.classifier.version = "memory-2"
+    result = await fixture.stage.classify([about("warns", "Acme"), about("rises", "Acme")])
+    assert {item.sentiment_version for item in result.documents} == {"sentiment-memory-2"}
+    assert {score.version for score in result.scores if score.model == SENTIMENT} == {"sentiment-memory-2"}
+    assert len([score for score in result.scores if score.model == SENTIMENT]) == 4
+
+
+class Restless(MemoryClassifier):
+    async def classify(self, model, questions):
+        self.version += "+"
+        return await super().classify(model, questions)
+
+
+async def test_a_server_that_never_settles_on_a_version_is_unavailable(fixture: Fixture):
+    fixture.classifier = Restless()
+    with pytest.raises(Unavailable, match="again and again"):
+        await fixture.another().classify([about("warns")])
