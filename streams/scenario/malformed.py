@@ -64,7 +64,7 @@ def _in_gb18030(payload: dict[str, Any]) -> bytes:
 
 
 _KINDS: tuple[tuple[str, Callable[[dict[str, Any]], bytes]], ...] = (
-    ("not_json", lambda _: b"<rss><channel><title>maintenance page</title></channel></rss>"),
+    ("not_json", lambda _: b"503 Service Unavailable: down for maintenance"),
     ("not_json", lambda payload: _dump(payload)[:-20]),
     ("not_utf8", _in_gb18030),
     ("not_utf8", lambda _: b'{"version": "document.v1", "content": "\xff\xfe\x80"}'),

@@ -1,4 +1,4 @@
-"""Bytes of a Kafka record → a JSON object of a version we know. No input raises."""
+"""Bytes of a Kafka record → the fields of a `document.v1`, whatever format they came in. No input raises."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from streams.domain.outcome import Drop, Keep, Reason, Reject
-from streams.wire import document_v1, heartbeat
+from streams.wire import document_v1, formats, heartbeat
 from streams.wire.limits import InputLimits
 
 if TYPE_CHECKING:
@@ -17,27 +17,61 @@ DEFAULT_LIMITS: Final = InputLimits()
 
 
 def decode(record: RawRecord, limits: InputLimits = DEFAULT_LIMITS) -> Keep[dict[str, Any]] | Drop | Reject:
-    """The payload as a `document.v1` object; a heartbeat is dropped with its event time."""
-    if not record.value:
-        return Reject(Reason.EMPTY_RECORD, "tombstone" if record.value is None else "no bytes")
-    payload = parse_json(record.value)
+    """The payload as a `document.v1` object; a heartbeat is dropped with its event time.
+
+    The format is the one that the headers name, else the one that the bytes look like; see `streams.wire.formats`.
+    """
+    value = record.value
+    if not value:
+        return Reject(Reason.EMPTY_RECORD, "tombstone" if value is None else "no bytes")
+    if len(value) > limits.record_bytes:
+        return Reject(Reason.RECORD_TOO_LARGE, f"more than {limits.record_bytes} bytes")
+    stated = formats.claimed(record.headers) if record.headers else None
+    format_ = stated or (formats.by_bytes(value) if value[0] != _BRACE else None)
+    if format_ is not None and format_.parse is not None:
+        return _translated(format_, format_.parse(value))
+    payload = parse_json(value)
     if isinstance(payload, Reject):
         return payload
     if not isinstance(payload, dict):
         return Reject(Reason.NOT_AN_OBJECT, f"the record is {_KINDS.get(type(payload), 'a scalar')}")
-    version = payload.get("version")
-    if version == document_v1.VERSION:
-        return Keep(payload)
-    if version == heartbeat.VERSION:
-        return heartbeat.read_heartbeat(payload, record.timestamp, limits.max_ahead)
-    return Reject(Reason.UNKNOWN_VERSION, "version: missing" if version is None else "version: not ours")
+    return _read_object(payload, format_, record, limits)
 
 
+_BRACE: Final = ord("{")
 _KINDS: Final[dict[type, str]] = {list: "a list", str: "a text", int: "a number", float: "a number"}
 
 
+def _read_object(
+    payload: dict[str, Any], stated: formats.Format | None, record: RawRecord, limits: InputLimits
+) -> Keep[dict[str, Any]] | Drop | Reject:
+    version = payload.get("version")
+    if stated is None or stated is formats.DOCUMENT:
+        if version == document_v1.VERSION:
+            return Keep(payload)
+        if version == heartbeat.VERSION:
+            return heartbeat.read_heartbeat(payload, record.timestamp, limits.max_ahead)
+    if stated is None and not _is_versioned(version):
+        stated = formats.by_fields(payload)
+    if stated is None or stated is formats.DOCUMENT:
+        return Reject(Reason.UNKNOWN_VERSION, "version: missing" if version is None else "version: not ours")
+    return _translated(stated, payload)
+
+
+def _is_versioned(version: object) -> bool:
+    """Another version of ours (`document.v2`): never taken for another format, though it may look like one."""
+    return isinstance(version, str) and version.startswith(("document.", "heartbeat."))
+
+
+def _translated(format_: formats.Format, parsed: dict[str, Any] | Reject) -> Keep[dict[str, Any]] | Reject:
+    if isinstance(parsed, Reject):
+        return parsed
+    fields = format_.translate(parsed)
+    return fields if isinstance(fields, Reject) else Keep(fields)
+
+
 def parse_json(value: bytes) -> Any | Reject:
-    """The JSON value, with no NUL in any of its strings, or the reason why it is none."""
+    """The JSON value, with no NUL in any of its strings, or the reason why it is none. Of equal names the last counts."""
     try:
         payload = orjson.loads(value)
     except orjson.JSONDecodeError as error:

@@ -20,18 +20,65 @@ _CONTROL = re.compile(CONTROL_CHARACTERS)
 
 
 class FieldReader:
-    """One pass over one payload. A field that is JSON null counts as absent."""
+    """One pass over one payload. A field that is JSON null counts as absent.
 
-    __slots__ = ("_payload", "problem")
+    Readers of nested objects (`object`, `objects`) tell their problems to the one they come from, with their path.
+    """
 
-    def __init__(self, payload: dict[str, Any]) -> None:
+    __slots__ = ("_path", "_payload", "_root", "problem")
+
+    def __init__(self, payload: dict[str, Any], path: str = "", root: FieldReader | None = None) -> None:
         self._payload = payload
+        self._path = path
+        self._root = root
         self.problem: Reject | None = None
 
     def reject(self, reason: Reason, detail: str) -> None:
         """Keeps the first problem: one record, one reason."""
-        if self.problem is None:
+        if self._root is not None:
+            self._root.reject(reason, f"{self._path}{detail}")
+        elif self.problem is None:
             self.problem = Reject(reason, detail)
+
+    def has(self, field: str) -> bool:
+        """Whether the field is there and not null."""
+        return self._payload.get(field) is not None
+
+    def object(self, field: str) -> FieldReader:
+        """A nested object; absent is empty."""
+        value = self._payload.get(field)
+        if value is not None and not isinstance(value, dict):
+            self.reject(Reason.WRONG_TYPE, f"{field}: expected an object")
+            value = None
+        return FieldReader(value or {}, f"{self._path}{field}.", self._root or self)
+
+    def objects(self, field: str) -> list[FieldReader]:
+        """A list of nested objects; absent is empty."""
+        values = self._payload.get(field)
+        if values is None:
+            return []
+        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+            self.reject(Reason.WRONG_TYPE, f"{field}: expected a list of objects")
+            return []
+        return [FieldReader(value, f"{self._path}{field}.", self._root or self) for value in values]
+
+    def names(self, prefix: str) -> list[str]:
+        """The fields whose names begin so."""
+        return [name for name in self._payload if name.startswith(prefix)]
+
+    def raw(self, field: str) -> Any:
+        """The value as it is; null is absent."""
+        return self._payload.get(field)
+
+    def identifier(self, field: str) -> str | None:
+        """An optional id: text, or a whole number as its digits."""
+        value = self._payload.get(field)
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.reject(Reason.WRONG_TYPE, f"{field}: expected text or a whole number")
+            return None
+        return str(value)
 
     def name(self, field: str, longest: int) -> str:
         """A required identifier, kept as it is: 1 to ``longest`` characters, not blank, no controls."""
