@@ -129,6 +129,7 @@ async def open_service(settings: Settings, variant: Variant = LIVE) -> AsyncIter
             outbox=PostgresOutbox(database, producer),
             relay=producer,
             find_ends=partial(find_ends, settings, run, store, variant.inputs),
+            abandon=database.hang_up,
         )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from streams.domain.document import Document, Enriched, RawRecord, SourcePartition
+    from streams.domain.document import Document, Enriched, RawRecord, SourceClass, SourcePartition
     from streams.domain.watermark import PartitionClock
     from streams.ports import Erasures
     from streams.stages.classify import ScoringStage
@@ -52,6 +52,10 @@ class Slice:
     dead_letters: tuple[DeadLetter, ...]
     records: int
 
+    def half(self, documents: tuple[Read, ...]) -> Slice:
+        """Some of its documents, without anything else."""
+        return Slice((), documents, (), len(documents))
+
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
@@ -63,13 +67,16 @@ class Pipeline:
     erasures: Erasures | None = None
 
     def read(self, records: Sequence[RawRecord], clocks: Mapping[SourcePartition, PartitionClock]) -> Slice:
-        """Decode, validate and normalise; moves each record's clock. Call it in offset order. Bad data never raises."""
+        """Decode, validate and normalise; moves each record's clock. Call it in offset order. Never raises.
+
+        A record that makes a stage raise is rejected: reading is pure, so trying again would change nothing.
+        """
         documents: list[Read] = []
         letters: list[DeadLetter] = []
         touched: dict[SourcePartition, PartitionClock] = {}
         for record in records:
             clock = touched.setdefault(record.source, clocks[record.source])
-            outcome = read_record(record, clock.source_class, self.limits)
+            outcome = self._read(record, clock.source_class)
             known = clock.advance(record.offset, event_time_of(outcome), record.timestamp)
             if isinstance(outcome, Keep):
                 if self.erasures is None or not self.erasures.covers(outcome.value):
@@ -78,6 +85,12 @@ class Pipeline:
                 letters.append(DeadLetter(record, outcome.reason.value, outcome.detail))
         moves = tuple(clock.take_move() for clock in touched.values())
         return Slice(moves, tuple(documents), tuple(letters), len(records))
+
+    def _read(self, record: RawRecord, source_class: SourceClass) -> Keep[Document] | Drop | Reject:
+        try:
+            return read_record(record, source_class, self.limits)
+        except Exception as error:  # noqa: BLE001 - whatever a stage raises, the record is what it could not read
+            return Reject(Reason.STAGE_FAILED, f"read: {type(error).__name__}")
 
     async def finish(self, part: Slice) -> Batch:
         """Enrich and classify a slice.

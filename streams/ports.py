@@ -41,7 +41,16 @@ class Classifier(Protocol):
         """Probabilities in question order, in ten-thousandths; None where the model refuses that text alone.
 
         Each states the version that gave it, where the server tells: a rollout may lie between two answers of one call.
-        A refused request is bisected, so one bad text never takes its neighbours along.
+        A refused request is bisected, so one bad text never takes its neighbours along. So is one that the model's
+        process dies of: it is revived, and a text is refused only after it was fatal several times, alone, each time
+        right after a harmless text was answered.
+        """
+
+    async def probe(self) -> None:
+        """Answers a harmless question with every model; revives a model whose process died.
+
+        Raises:
+            Unavailable: a model does not answer and could not be revived.
         """
 
 
@@ -77,7 +86,11 @@ class DocumentStore(Protocol):
 
         Raises:
             StaleWriter: progress is not where this batch begins; names those partitions; nothing was written.
+            Poisonous: the store refuses a value of the batch; nothing was written.
         """
+
+    async def rehearse(self, batch: Batch) -> None:
+        """Everything that `persist` does, raises included, and then nothing is kept."""
 
 
 class Erasures(Protocol):

@@ -101,6 +101,9 @@ class TritonSettings(Group):
     )
     batch: int = Field(32, ge=1, le=64, description="texts a request")
     in_flight: int = Field(6, ge=1, description="requests at once, over both models")
+    probe_interval: timedelta = Field(
+        timedelta(seconds=30), description="a harmless question to each model this often"
+    )
 
 
 class PostgresSettings(Group):
@@ -138,6 +141,11 @@ class WorkerSettings(Group):
         timedelta(milliseconds=200), description="a slice is flushed at this age of its first record"
     )
     slices_in_flight: int = Field(3, ge=1, description="slices being classified at once, per topic")
+    bury_ratio: float = Field(
+        0.5, gt=0, le=1, description="intake of a topic stops when more of its last records are bad; 1: never"
+    )
+    bury_least: int = Field(500, ge=1, description="… and at least so many of them")
+    bury_window: int = Field(2_000, ge=1, description="… among so many")
     closer_interval: timedelta = timedelta(seconds=1)
     heartbeat_interval: timedelta = Field(timedelta(seconds=30), description="0 switches heartbeats off")
     shutdown: timedelta = timedelta(seconds=20)

@@ -66,6 +66,9 @@ class Asked:
         self.questions[model].extend(questions)
         return await self.inner.classify(model, questions)  # type: ignore[no-any-return]
 
+    async def probe(self) -> None:
+        await self.inner.probe()
+
     def take(self) -> dict[str, list[Question]]:
         """What was asked since the last call."""
         asked, self.questions = self.questions, {SENTIMENT: [], TOPIC: []}
@@ -78,6 +81,9 @@ class NullModel:
     async def info(self, model: str) -> ModelInfo:
         labels = tuple(SENTIMENT_LABELS) if model == SENTIMENT else tuple(topic.slug for topic in TOPICS)
         return ModelInfo(model, f"{model}-null", labels)
+
+    async def probe(self) -> None:
+        """It has no process that could die."""
 
     async def classify(self, model: str, questions: Sequence[Question]) -> list[Probabilities | None]:
         size = len(SENTIMENT_LABELS) if model == SENTIMENT else len(TOPICS)

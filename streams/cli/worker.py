@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 LOG_EVERY_SECONDS = 10.0
+LEAVE_SECONDS = 2.0
 QUIET = {
     "faust": logging.ERROR,
     "mode": logging.ERROR,
@@ -44,8 +45,20 @@ def worker(
     settings = load_settings()
     set_up_logging(settings.log_level)
     signal.signal(signal.SIGTERM, stop_before_start)
-    status = run_loop(serve(settings, drain=drain))
-    print_status(status, as_json=json_output)
+    exit_status = 1
+    try:
+        status = run_loop(serve(settings, drain=drain))
+        print_status(status, as_json=json_output)
+        exit_status = 0
+    finally:
+        leave_soon(exit_status)
+
+
+def leave_soon(exit_status: int) -> None:
+    """Everything has ended but, perhaps, a thread of the Kafka driver that waits for a broker which never answers."""
+    from streams.runtime.watchdog import Deadline
+
+    Deadline(LEAVE_SECONDS, status=exit_status).start()
 
 
 def stop_before_start(_number: int, _frame: object) -> None:

@@ -59,6 +59,16 @@ class Batch:
     dead_letters: tuple[DeadLetter, ...] = ()
     scores: tuple[NewScore, ...] = ()
 
+    def with_documents(self, documents: tuple[Scored, ...], buried: tuple[DeadLetter, ...] = ()) -> Batch:
+        """The same stretch with some of its documents; ``buried`` are the letters of the others."""
+        texts = {item.enriched.text_hash for item in documents}
+        return Batch(
+            self.moves,
+            documents,
+            self.dead_letters + buried,
+            tuple(score for score in self.scores if score.key.text_hash in texts),
+        )
+
     def beyond(self, stored: Mapping[SourcePartition, int]) -> Batch:
         """What is left to write where partitions are stored up to these offsets already.
 

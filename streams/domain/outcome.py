@@ -31,6 +31,7 @@ class Reason(StrEnum):
     EMPTY_RECORD = "empty_record"
     TOO_OLD = "too_old"
     MODEL_REFUSED = "model_refused"
+    STAGE_FAILED = "stage_failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,23 @@ would remove late data and peek into the future. Killed, it goes on from its own
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from streams.adapters.kafka.admin import OffsetSpan
+from streams.errors import Dependency
 from streams.runtime.closing import close_windows, keep_closing
-from streams.runtime.delivery import Lane
+from streams.runtime.delivery import Lane, Policies
 from streams.runtime.patience import patiently
 from streams.runtime.status import WorkerStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from streams.adapters.kafka.history import HistoryReader
     from streams.domain.document import SourcePartition
     from streams.runtime.service import Service
 
+T = TypeVar("T")
 CLOSE_SECONDS = 1.0
 
 
@@ -35,7 +37,9 @@ class Replay:
         self._reader = reader
         self._watch = watch or (lambda _: None)
         self._lanes = {
-            topic: Lane(source_class, service.pipeline, service.store, service.settings)
+            topic: Lane(
+                source_class, service.pipeline, service.store, service.settings, Policies(service.breakers)
+            )
             for topic, source_class in service.inputs.items()
         }
         self.status = WorkerStatus()
@@ -52,43 +56,48 @@ class Replay:
         left = {source: OffsetSpan(offsets[source], span.end) for source, span in spans.items()}
         self.status.total = sum(max(0, span.end - span.beginning) for span in left.values())
         self._reader.start(left)
-        closing = asyncio.ensure_future(
-            keep_closing(self._service.closer, self.status, self._report, CLOSE_SECONDS)
-        )
+        reading = asyncio.ensure_future(self._read())
+        closing = asyncio.ensure_future(keep_closing(self._service, self.status, self._report, CLOSE_SECONDS))
         try:
             self.status.phase = "replaying"
-            await self._read(closing)
+            # A lane that has ended has room no more: whoever fails first, the reader must not wait for it.
+            await asyncio.wait(
+                {reading, closing, *(lane.failed for lane in self._lanes.values())},
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            self._check(closing)
+            await reading
+            self._check(closing)
         finally:
-            closing.cancel()
-            await asyncio.gather(closing, return_exceptions=True)
+            for task in (reading, closing):
+                task.cancel()
+            await asyncio.gather(reading, closing, return_exceptions=True)
             for lane in self._lanes.values():
                 await lane.stop()
         self.status.consumed_seconds = self.status.age
         self.status.phase = "closing windows"
-        await close_windows(self._service.closer, self.status, self._report, end_of_input=True)
+        await close_windows(self._service, self.status, self._report, end_of_input=True)
         self.status.phase = "done"
         self._report()
         return self.status
 
-    async def _read(self, closing: asyncio.Future[None]) -> None:
+    async def _read(self) -> None:
         while True:
-            for task in (closing, *(lane.failed for lane in self._lanes.values())):
-                if task.done():
-                    task.result()
-            for record in await patiently(self._reader.fetch):
-                await self._lanes[record.source.topic].add(record, _nothing)
+            for record in await self._patiently(self._reader.fetch):
+                await self._lanes[record.source.topic].add(record)
             self._report()
-            if await patiently(self._reader.at_end):
+            if await self._patiently(self._reader.at_end):
                 break
         await asyncio.gather(*(lane.finish() for lane in self._lanes.values()))
-        for lane in self._lanes.values():
-            if lane.failed.done():
-                lane.failed.result()
+
+    async def _patiently(self, action: Callable[[], Awaitable[T]]) -> T:
+        return await patiently(action, self._service.breakers, Dependency.KAFKA)
+
+    def _check(self, closing: asyncio.Future[None]) -> None:
+        for task in (closing, *(lane.failed for lane in self._lanes.values())):
+            if task.done():
+                task.result()
 
     def _report(self) -> None:
-        self.status.take([lane.tally for lane in self._lanes.values()])
+        self.status.take(self._lanes.values())
         self._watch(self.status)
-
-
-def _nothing() -> None:
-    """A replay acknowledges nothing to Kafka."""

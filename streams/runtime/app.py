@@ -6,10 +6,12 @@ Settings that avoid known hangs are explained in one place here; the cases behin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import faust
 from aiokafka.errors import IllegalStateError
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 
@@ -26,7 +28,7 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 
     from faust.types.tuples import ConsumerMessage
 
@@ -41,6 +43,10 @@ MAX_POLL_SECONDS = 24 * 3600.0
 # Faust gives up on a seek after `broker_request_timeout` (40 s) and then never reads again, without a word.
 SEEK_SECONDS = 20.0
 POSITION_SECONDS = 2.0
+FULL_SECONDS = 0.02
+# A message is all that one fetch gave of a partition: a few of them keep a lane busy, more only fill memory.
+WAITING_MESSAGES = 10
+FETCHED_RECORDS = 1_000
 
 
 class CommittedThread(AIOKafkaConsumerThread):
@@ -68,6 +74,10 @@ class ProgressConsumer(Consumer):
     _starting: asyncio.Task[None] | None = None
     _flow_wanted = False
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._stored: dict[TP, int] = {}
+
     def _new_consumer_thread(self) -> CommittedThread:
         return CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -93,13 +103,14 @@ class ProgressConsumer(Consumer):
         assigned = [SourcePartition(tp.topic, tp.partition) for tp in self.assignment()]
         offsets = await self.app.on_assignment(assigned)
         positions = {TP(source.topic, source.partition): offset for source, offset in offsets.items()}
+        self._stored = {}
         if positions:
             await self.seek_wait(positions)
+        self._stored = {tp: offset for tp, offset in positions.items() if offset}
         for tp, offset in positions.items():
             self._read_offset[tp] = offset or None
-            self._committed_offset[tp] = offset or None
-            self._acked[tp].clear()
-            self._acked_index[tp].clear()
+            # Unknown: whoever stored this may have died before it told Kafka, so it is told once more.
+            self._committed_offset[tp] = None
 
     def _has_started(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or task is not self._starting:
@@ -132,10 +143,66 @@ class ProgressConsumer(Consumer):
             return False
         return position is not None and bool(position >= end)
 
-    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        message = super()._to_message(tp, record)
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's
+        """What was fetched of a partition as one message: two tasks and an event a record cost more than the rest of Faust.
+
+        The message carries the records in its value; the reader of the topic's agent unpacks them.
+        """
+        records, _ = await self._wait_next_records(timeout)
+        if records is None or self.should_stop:
+            return
+        if not self.flow_active:
+            with contextlib.suppress(IllegalStateError):  # a partition is not ours any more
+                await self.perform_seek()  # stopped while fetching: what came is dropped and read again
+            return
+        generation = self.app.consumer_generation_id
+        for tp, fetched in records.items():
+            if not self._flows_in(generation):
+                return
+            if fetched:
+                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+                yield tp, self._stretch_of(tp, fetched)
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:  # noqa: ASYNC109 - Faust's
+        while self._is_full():  # noqa: ASYNC110 - Faust has no event for it
+            await asyncio.sleep(FULL_SECONDS)  # Faust itself would look again after a second
+        return await super()._wait_next_records(timeout)
+
+    def _flows_in(self, generation: int) -> bool:
+        return bool(self.flow_active and self.app.consumer_generation_id == generation)
+
+    def _is_full(self) -> bool:
+        flows = self.flow_active and not self.should_stop
+        return bool(flows and self.assignment() and not self._get_active_partitions())
+
+    def _stretch_of(self, tp: TP, fetched: Sequence[Any]) -> ConsumerMessage:
+        message = self._to_message(tp, fetched[0])
+        message.value = tuple(fetched)  # type: ignore[assignment]
         message.checksum = self.epoch  # type: ignore[assignment]
         return message
+
+    def end_of(self, source: SourcePartition) -> int | None:
+        """Where an assigned partition ends, as of the last fetch; None before it."""
+        try:
+            end: Any = self.highwater(TP(source.topic, source.partition))
+        except (IllegalStateError, ConsumerNotStarted):
+            return None
+        return None if end is None else int(end)
+
+    def acknowledge(self, source: SourcePartition, next_offset: int) -> None:
+        """Everything below the offset is stored; Kafka hears of it with the next commit."""
+        tp = TP(source.topic, source.partition)
+        self._stored[tp] = max(next_offset, self._stored.get(tp, 0))
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        return iter([tp for tp in self._stored if topics is None or tp in topics or tp.topic in topics])
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """What Kafka should remember: how far the partition is stored, and not which events were acknowledged."""
+        return self._stored.get(tp)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Holes between events mean nothing here."""
 
 
 def failure(task: asyncio.Task[None]) -> BaseException | None:
@@ -187,8 +254,8 @@ def make_app(settings: KafkaSettings, instance_id: str, on_assignment: Assign) -
         topic_disable_leader=True,
         topic_allow_declare=False,
         stream_wait_empty=False,
-        stream_buffer_maxsize=2048,
-        broker_max_poll_records=500,
+        stream_buffer_maxsize=WAITING_MESSAGES,
+        broker_max_poll_records=FETCHED_RECORDS,
         broker_commit_interval=1.0,
         broker_session_timeout=session,
         broker_heartbeat_interval=session / 4,

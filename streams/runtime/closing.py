@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from streams.errors import Dependency
 from streams.runtime.patience import patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from streams.runtime.service import Service
     from streams.runtime.status import WorkerStatus
-    from streams.stages.close_windows import Closer
 
 
 async def close_windows(
-    closer: Closer, status: WorkerStatus, tell: Callable[[], None], *, end_of_input: bool
+    service: Service, status: WorkerStatus, tell: Callable[[], None], *, end_of_input: bool
 ) -> None:
     """Close all that can be closed now; each step is counted in the status and told."""
     while True:
-        report = await patiently(lambda: closer.step(end_of_input=end_of_input))
+        report = await patiently(
+            lambda: service.closer.step(end_of_input=end_of_input), service.breakers, Dependency.POSTGRES
+        )
         status.panes_closed += report.panes_closed
         status.alerts_opened += report.alerts_opened
         tell()
@@ -28,9 +31,9 @@ async def close_windows(
 
 
 async def keep_closing(
-    closer: Closer, status: WorkerStatus, tell: Callable[[], None], seconds: float
+    service: Service, status: WorkerStatus, tell: Callable[[], None], seconds: float
 ) -> None:
     """Close what the watermark lets close, every so many seconds, for ever."""
     while True:
         await asyncio.sleep(seconds)
-        await close_windows(closer, status, tell, end_of_input=False)
+        await close_windows(service, status, tell, end_of_input=False)

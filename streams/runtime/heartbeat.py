@@ -10,6 +10,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from streams.errors import Dependency
 from streams.runtime.patience import patiently
 from streams.wire.heartbeat import encode_heartbeat
 from streams.wire.outgoing import Outgoing
@@ -47,7 +48,7 @@ class Heartbeats:
         """For ever."""
         while True:
             await asyncio.sleep(self._interval.total_seconds())
-            await patiently(self.beat)
+            await patiently(self.beat, self._service.breakers, Dependency.KAFKA, Dependency.POSTGRES)
 
     async def beat(self) -> None:
         """One round; several workers may overlap, which does no harm."""

@@ -1,48 +1,53 @@
-"""Waiting for a dependency: exponential backoff with jitter, without end.
-
-One log line when it goes, one when it is back.
-"""
+"""Waiting for dependencies, without end and behind their breakers: see `streams.runtime.breaker`."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import logging
-import random
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, TypeVar
 
-from streams.errors import Unavailable
+from streams.errors import Poisonous, StaleWriter, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from streams.errors import Dependency
+    from streams.runtime.breaker import Breakers
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
-
-FIRST_WAIT = 0.2
-LONGEST_WAIT = 15.0
 
 
-async def patiently(action: Callable[[], Awaitable[T]]) -> T:
-    """The action's result, however long its dependency is away.
+async def patiently(action: Callable[[], Awaitable[T]], breakers: Breakers, *needs: Dependency) -> T:
+    """The action's result, however long one of its dependencies is away.
 
     Cancelling ends the wait; errors other than `Unavailable` pass through.
+
+    Args:
+        action: may be called again after it has raised `Unavailable`.
+        breakers: of this process.
+        needs: what the action asks.
     """
-    for attempt in itertools.count(1):
-        try:
-            result = await action()
-        except Unavailable as error:
-            if attempt == 1:
-                log.warning("waiting: %s", error)
-            await asyncio.sleep(pause_after(attempt))
-        else:
-            if attempt > 1:
-                log.warning("back after %d attempts", attempt)
+    ordered = sorted(needs)  # one order for everybody: two who need both cannot wait for each other
+    while True:
+        async with AsyncExitStack() as passages:
+            for dependency in ordered:
+                await passages.enter_async_context(breakers[dependency].passage())
+            try:
+                result = await action()
+            except Unavailable as error:
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise asyncio.CancelledError from error  # a broken connection must not swallow the cancellation
+                blamed = error.dependency if error.dependency in ordered else ordered[0]
+                breakers[blamed].fail(str(error))
+                continue
+            except (StaleWriter, Poisonous):
+                answered(breakers, ordered)
+                raise
+            answered(breakers, ordered)
             return result
-    raise AssertionError("retrying without end has ended")
 
 
-def pause_after(attempt: int) -> float:
-    """Seconds to wait after this many attempts: doubled each time, then half of it to all of it."""
-    longest: float = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempt - 1, 16))
-    return random.uniform(longest / 2, longest)  # noqa: S311 - spreads retries, no secret
+def answered(breakers: Breakers, dependencies: Iterable[Dependency]) -> None:
+    """Whatever the answer was: there was one."""
+    for dependency in dependencies:
+        breakers[dependency].succeed()

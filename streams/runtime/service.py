@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from streams.runtime.breaker import Breakers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -27,3 +29,6 @@ class Service:
     outbox: Outbox
     relay: Relay
     find_ends: Callable[[], Awaitable[Mapping[SourcePartition, int]]]
+    abandon: Callable[[], None] = lambda: None
+    """Break off what still waits for an answer of Postgres; for a worker that must end now."""
+    breakers: Breakers = field(default_factory=Breakers)

@@ -1,4 +1,4 @@
-"""The worker: agents, closer, outbox and heartbeats in one process, from start-up to a clean end.
+"""The worker: agents, closer, outbox, heartbeats and watchdog in one process, from start-up to a clean end.
 
 Started once: it either drains (ends when everything up to the end offsets seen at its start is stored and closed) or serves
 until SIGTERM or SIGINT. On an unknown error it ends before anything unstored is acknowledged; a supervisor restarts it.
@@ -13,13 +13,16 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+from streams.errors import Dependency
 from streams.runtime.agents import add_agents
 from streams.runtime.app import make_app
 from streams.runtime.closing import close_windows, keep_closing
-from streams.runtime.delivery import Lane
+from streams.runtime.delivery import Lane, Policies
 from streams.runtime.heartbeat import Heartbeats
 from streams.runtime.patience import patiently
-from streams.runtime.status import WorkerStatus
+from streams.runtime.shutdown import Shutdown
+from streams.runtime.status import PartitionStatus, WorkerStatus
+from streams.runtime.watchdog import Deadline, LoopWatch, check_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -32,7 +35,9 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 OUTBOX_SECONDS = 0.5
-LAST_SECONDS = 5.0
+LAST_SECONDS = 2.0
+# SIGTERM to the end, whatever hangs; an orderly end takes 26 s at most (see `streams.runtime.shutdown`).
+DEADLINE_SECONDS = 28.5
 # Five seconds in which nothing came of a partition that the driver has read to its end.
 QUIET_POLLS = 25
 
@@ -45,16 +50,22 @@ class Worker:
     ) -> None:
         self._service = service
         self._settings = service.settings
+        self._app = make_app(service.settings.kafka, instance_id, self._assign)
+        policies = Policies(service.breakers, self._acknowledge)
         self._lanes = {
-            topic: Lane(source_class, service.pipeline, service.store, service.settings)
+            topic: Lane(source_class, service.pipeline, service.store, service.settings, policies)
             for topic, source_class in service.inputs.items()
         }
-        self._app = make_app(service.settings.kafka, instance_id, self._assign)
         add_agents(self._app, self._lanes)
         self._watch = watch or (lambda _: None)
         self._stop = asyncio.Event()
+        self._told: set[str] = set()
+        self._deadline = Deadline(DEADLINE_SECONDS, "told to end and still not done: leaving at once")
         self._quiet_polls = 0
         self.status = WorkerStatus()
+
+    def _acknowledge(self, source: SourcePartition, next_offset: int) -> None:
+        self._app.consumer.acknowledge(source, next_offset)
 
     async def _assign(self, assigned: Sequence[SourcePartition]) -> Mapping[SourcePartition, int]:
         offsets: dict[SourcePartition, int] = {}
@@ -83,11 +94,11 @@ class Worker:
             self.status.phase = "consuming"
             await self._until_done(ends, background, drain=drain)
         finally:
-            await self._shut_down(background)
+            await Shutdown(self._service, self._app, list(self._lanes.values()), self.status).run(background)
         if drain and not self._stop.is_set():
             self.status.phase = "closing windows"
             await self._unless_stopped(
-                close_windows(self._service.closer, self.status, self._report, end_of_input=True)
+                close_windows(self._service, self.status, self._report, end_of_input=True)
             )
         await self._unless_stopped(self._flush_outbox())
         self.status.phase = "done"
@@ -100,9 +111,10 @@ class Worker:
         stopped = asyncio.ensure_future(self._stop.wait())
         await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
-        await asyncio.wait({task}, timeout=LAST_SECONDS)
+        await asyncio.wait({task}, timeout=LAST_SECONDS if self._service.breakers.all_closed else 0)
         if task.cancel():
-            await asyncio.wait({task})
+            self._service.abandon()
+            await asyncio.wait({task}, timeout=LAST_SECONDS)
         else:
             task.result()
 
@@ -113,13 +125,22 @@ class Worker:
     def _install_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
+            loop.add_signal_handler(number, self._told_to_end)
+
+    def _told_to_end(self) -> None:
+        self._deadline.start()
+        self.stop()
 
     def _background(
         self, partitions: Iterable[SourcePartition], *, drain: bool
     ) -> list[Coroutine[Any, Any, None]]:
         interval = self._settings.worker.closer_interval.total_seconds()
-        tasks = [keep_closing(self._service.closer, self.status, self._report, interval), self._publishing()]
+        tasks = [
+            keep_closing(self._service, self.status, self._report, interval),
+            self._publishing(),
+            self._probing(),
+            LoopWatch().run(),
+        ]
         if not drain and self._settings.worker.heartbeat_interval:
             silence = self._settings.worker.heartbeat_interval
             tasks.append(Heartbeats(self._service, list(partitions), silence).run())
@@ -130,14 +151,13 @@ class Worker:
     ) -> None:
         began = time.monotonic()
         while not self._stop.is_set():
-            for task in (*background, *(lane.failed for lane in self._lanes.values())):
-                if task.done():
-                    task.result()
+            self._check(background, drain=drain)
             if self._app.crashed:
                 raise self._app.crash_reason or RuntimeError("Faust has crashed")
             if drain and await self._drained(ends):
                 break
             self._report()
+            check_progress(self.status)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), POLL_SECONDS)
         self.status.consumed_seconds = time.monotonic() - began
@@ -147,7 +167,9 @@ class Worker:
         if not all(lane.idle for lane in self._lanes.values()):
             self._quiet_polls = 0
             return False
-        progress = await patiently(lambda: self._service.store.progress(list(ends)))
+        progress = await patiently(
+            lambda: self._service.store.progress(list(ends)), self._service.breakers, Dependency.POSTGRES
+        )
         behind = {source: end for source, end in ends.items() if progress[source].next_offset < end}
         if not behind:
             return True
@@ -158,18 +180,18 @@ class Worker:
     async def _is_read(self, source: SourcePartition, end: int) -> bool:
         return bool(await self._app.consumer.has_fetched(source, end))
 
-    async def _shut_down(self, background: Sequence[asyncio.Future[None]]) -> None:
-        """Stop intake, let in-flight work finish, acknowledge, leave the group. Bounded by `worker.shutdown`."""
-        limit = self._settings.worker.shutdown.total_seconds()
-        await self._app.stop_intake()
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*(lane.finish() for lane in self._lanes.values())), limit)
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+    def _check(self, background: Sequence[asyncio.Future[None]], *, drain: bool) -> None:
+        """Raises what has ended a part of us; a topic that is being buried stops a worker that serves only there."""
         for lane in self._lanes.values():
-            await lane.stop()
-        await self._app.stop()
+            if lane.halted and not drain:
+                if lane.halted not in self._told:
+                    log.error("%s", lane.halted)
+                    self._told.add(lane.halted)
+            elif lane.failed.done():
+                lane.failed.result()
+        for task in background:
+            if task.done():
+                task.result()
 
     async def _publishing(self) -> None:
         while True:
@@ -177,9 +199,30 @@ class Worker:
             await asyncio.sleep(OUTBOX_SECONDS)
 
     async def _flush_outbox(self) -> None:
-        while await patiently(self._service.outbox.flush):
+        needs = Dependency.KAFKA, Dependency.POSTGRES
+        while await patiently(self._service.outbox.flush, self._service.breakers, *needs):
             pass
 
+    async def _probing(self) -> None:
+        """Ask every model now and then: the server calls itself healthy although a model's process has died."""
+        probe = self._service.pipeline.scoring.classifier.probe
+        while True:
+            await patiently(probe, self._service.breakers, Dependency.TRITON)
+            self.status.models_answered = time.monotonic()
+            await asyncio.sleep(self._settings.triton.probe_interval.total_seconds())
+
     def _report(self) -> None:
-        self.status.take([lane.tally for lane in self._lanes.values()])
+        self.status.take(self._lanes.values())
+        self.status.take_breakers(self._service.breakers)
+        self.status.halted = {topic: lane.halted for topic, lane in self._lanes.items() if lane.halted}
+        self.status.partitions = dict(self._partitions())
         self._watch(self.status)
+
+    def _partitions(self) -> Iterable[tuple[SourcePartition, PartitionStatus]]:
+        now = time.monotonic()
+        for lane in self._lanes.values():
+            at = lane.stretch
+            for source, stored in at.stored.items():
+                quiet = now - at.acknowledged_at[source]
+                end = self._app.consumer.end_of(source)
+                yield source, PartitionStatus(at.reached[source], stored, end, quiet)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from streams.adapters.kafka.translation import kafka_errors, overheard
-from streams.errors import Misconfigured, SentiwatchError, Unavailable
+from streams.errors import Dependency, Misconfigured, SentiwatchError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS: Final = 10
 """A person waits for this one; the worker retries behind its own backoff."""
+
+CLOSE_SECONDS: Final = 3
+"""What matters was confirmed before; a broker that does not answer must not hold up our end."""
 
 _LOG_IN_TROUBLE: Final = ("authentication", "credentials", "certificate", "ssl", "sasl")
 
@@ -50,7 +53,8 @@ async def connected(
         yield client
     finally:
         with kafka_errors(where(settings)):
-            await close(client)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await close(client)
 
 
 async def _start(client: Client, settings: KafkaSettings) -> None:
@@ -71,6 +75,7 @@ def _plainly(error: SentiwatchError, heard: list[str], settings: KafkaSettings) 
     if isinstance(error, Unavailable):
         return Unavailable(
             f"{where(settings)} cannot be reached; is it running (`sentiwatch local status`), "
-            "and is SENTIWATCH_KAFKA__BOOTSTRAP right?"
+            "and is SENTIWATCH_KAFKA__BOOTSTRAP right?",
+            Dependency.KAFKA,
         )
     return error

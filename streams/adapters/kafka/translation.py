@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka import errors as vendor
 
-from streams.errors import Misconfigured, Poisonous, SentiwatchError, Unavailable
+from streams.errors import Dependency, Misconfigured, Poisonous, SentiwatchError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +52,9 @@ def kafka_errors(doing: str) -> Iterator[None]:
     except _TOO_LARGE as error:
         raise Poisonous(f"{doing}: {_told(error)}") from error
     except TimeoutError as error:
-        raise Unavailable(f"{doing}: no answer in time") from error
+        raise Unavailable(f"{doing}: no answer in time", Dependency.KAFKA) from error
     except (vendor.KafkaError, vendor.IllegalOperation, OSError) as error:
-        raise Unavailable(f"{doing}: {_told(error)}") from error
+        raise Unavailable(f"{doing}: {_told(error)}", Dependency.KAFKA) from error
 
 
 def silence_driver() -> None:

@@ -29,6 +29,9 @@ class MemoryClassifier:
     async def info(self, model: str) -> ModelInfo:
         return ModelInfo(model, f"{model}-{self.version}", tuple(LABELS[model]))
 
+    async def probe(self) -> None:
+        """It has no process that could die."""
+
     async def classify(self, model: str, questions: Sequence[Question]) -> list[Probabilities | None]:
         self.asked += [(model, question) for question in questions]
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -76,6 +77,9 @@ class MemoryDocumentStore:
         self._write(batch.documents)
         for letter in batch.dead_letters:
             self.dead_letters.setdefault((letter.record.source, letter.record.offset), letter)
+
+    async def rehearse(self, batch: Batch) -> None:
+        await MemoryDocumentStore.persist(copy.deepcopy(self), batch)
 
     def _fits(self, move: Move) -> bool:
         present = self._progress.get(move.source)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
+import socket
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,7 +14,7 @@ import psycopg.conninfo
 from psycopg import errors
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from streams.errors import Misconfigured, Unavailable
+from streams.errors import Dependency, Misconfigured, Poisonous, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
 CONNECT_SECONDS = 10
+CHECK_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
+WATCH_SECONDS = 5.0
 REFUSED = "Postgres refuses the login of SENTIWATCH_POSTGRES__URL"
 # libpq tells what no retry will change in words only, as an OperationalError.
 REFUSALS = (
@@ -40,12 +47,14 @@ TRANSIENT = (
 )
 # Retrying cannot help: somebody has to change a setting or run the migrations.
 SETTINGS = (errors.InvalidPassword, errors.InvalidAuthorizationSpecification, errors.InvalidCatalogName)
+# One value of one row is at fault, and would be for ever.
+REFUSED_VALUES = (psycopg.DataError, psycopg.IntegrityError, errors.ProgramLimitExceeded)
 SCHEMA = (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName)
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Psycopg's errors as `Unavailable` or `Misconfigured`; bugs pass as they are."""
+    """Psycopg's errors as `Unavailable`, `Misconfigured` or `Poisonous`; bugs pass as they are."""
     try:
         yield
     except SETTINGS as error:
@@ -55,6 +64,11 @@ def translated() -> Iterator[None]:
     except SCHEMA as error:
         msg = f"the database schema does not fit ({first_line(error)}): run `sentiwatch db upgrade`"
         raise Misconfigured(msg) from error
+    except REFUSED_VALUES as error:
+        # the server's own words quote the value
+        raise Poisonous(
+            f"Postgres refuses a value: {type(error).__name__} {error.sqlstate or ''}".strip()
+        ) from error
     except TRANSIENT as error:
         raise connection_error(error) from error
 
@@ -70,7 +84,7 @@ def connection_error(error: BaseException) -> Misconfigured | Unavailable:
     """What a failed connection means: a refused login or certificate stays refused, all else may pass."""
     refusal = next((line for line in lines(error) if any(words in line for words in REFUSALS)), None)
     if refusal is None:
-        return Unavailable(f"Postgres does not answer: {first_line(error)}")
+        return Unavailable(f"Postgres does not answer: {first_line(error)}", Dependency.POSTGRES)
     # libpq repeats host and user, which is right, and a refused client certificate's file, but never a password.
     return Misconfigured(f"{REFUSED}: {refusal.removeprefix('connection failed: ')}")
 
@@ -106,10 +120,18 @@ def checked(url: str) -> str:
 
 
 class Database:
-    """A pool of connections; open it inside the running loop."""
+    """A pool of connections; open it inside the running loop.
+
+    A server that has stopped answering (a frozen machine, a network that swallows packets) leaves a connection open and
+    silent. So every transaction is watched: while one is under way, the server is asked on a connection of its own now and
+    then, and when it does not answer, or a bounded transaction takes too long, the transaction's socket is shut down. That
+    ends its wait at once and leaves the outcome to the server, as a broken line does.
+    """
 
     def __init__(self, url: str, size: int) -> None:
         self._url = checked(url)
+        self._under_way: set[AsyncConnection[TupleRow]] = set()
+        self._watching: asyncio.Task[None] | None = None
         self._pool = AsyncConnectionPool(
             self._url,
             min_size=1,
@@ -117,8 +139,12 @@ class Database:
             open=False,
             timeout=CONNECT_SECONDS,
             kwargs={"connect_timeout": CONNECT_SECONDS, "application_name": "sentiwatch"},
-            check=AsyncConnectionPool.check_connection,
+            check=self._check,
         )
+
+    async def _check(self, connection: AsyncConnection[TupleRow]) -> None:
+        with self._watched(connection, CHECK_SECONDS):
+            await AsyncConnectionPool.check_connection(connection)
 
     async def open(self) -> None:
         """Connect once, so that a wrong address shows now.
@@ -128,21 +154,31 @@ class Database:
             Misconfigured: the login is refused.
         """
         with translated():
-            async with await psycopg.AsyncConnection.connect(
-                self._url, connect_timeout=CONNECT_SECONDS
-            ) as probe:
-                await probe.execute("SELECT 1")
+            await self._ask()
             await self._pool.open()
+        self._watching = asyncio.ensure_future(self._watch())
+
+    async def _ask(self) -> None:
+        async with await psycopg.AsyncConnection.connect(self._url, connect_timeout=CONNECT_SECONDS) as probe:
+            await probe.execute("SELECT 1")
 
     async def close(self) -> None:
-        await self._pool.close()
+        if self._watching is not None:
+            self._watching.cancel()
+        await self._pool.close(timeout=CLOSE_SECONDS)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
-        """One transaction: committed at the end of the block, rolled back on any exception."""
+    async def transaction(self, seconds: float | None = None) -> AsyncIterator[AsyncConnection[TupleRow]]:
+        """One transaction: committed at the end of the block, rolled back on any exception.
+
+        Args:
+            seconds: longest time it may take; without it, as long as the server answers others.
+        """
         with translated():
-            async with self._pool.connection() as connection, connection.transaction():
-                yield connection
+            async with self._pool.connection() as connection:
+                with self._watched(connection, seconds):
+                    async with connection.transaction():
+                        yield connection
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
@@ -154,3 +190,40 @@ class Database:
                     yield connection
                 finally:
                     await connection.set_autocommit(False)
+
+    @contextmanager
+    def _watched(self, connection: AsyncConnection[TupleRow], seconds: float | None) -> Iterator[None]:
+        timer = asyncio.get_running_loop().call_later(seconds, hang_up, connection) if seconds else None
+        self._under_way.add(connection)
+        try:
+            yield
+        finally:
+            self._under_way.discard(connection)
+            if timer is not None:
+                timer.cancel()
+
+    async def _watch(self) -> None:
+        """Ask the server while transactions are under way; no answer ends them."""
+        while True:
+            began = set(self._under_way)
+            await asyncio.sleep(WATCH_SECONDS)
+            if not began & self._under_way:
+                continue
+            try:
+                async with asyncio.timeout(WATCH_SECONDS):
+                    await self._ask()
+            except (TimeoutError, psycopg.Error):
+                self.hang_up()
+
+    def hang_up(self) -> None:
+        """Break off every transaction that is under way; each ends as `Unavailable`."""
+        for connection in self._under_way:
+            hang_up(connection)
+
+
+def hang_up(connection: AsyncConnection[TupleRow]) -> None:
+    """Shut the socket down and leave the file to libpq, which reads the end of the stream and says so."""
+    if connection.closed:
+        return
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
 from streams.adapters.postgres import history
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from streams.adapters.postgres.runs import Run
     from streams.domain.batch import Batch, Move
     from streams.domain.document import DeadLetter, Scored, SourceClass
+
+
+LONGEST_WRITE = 60.0
+"""Seconds; a slice takes milliseconds, behind the locks of another worker's slice a few more."""
 
 
 class PostgresDocumentStore:
@@ -58,7 +63,7 @@ class PostgresDocumentStore:
 
     async def progress(self, partitions: Sequence[SourcePartition]) -> Mapping[SourcePartition, Progress]:
         """How far each partition is stored."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(LONGEST_WRITE) as connection:
             await self.erasures.refresh(connection)
             cursor = await connection.execute(
                 "SELECT kafka_topic, kafka_partition, next_offset, watermark FROM core.source_progress WHERE run_id = %s",
@@ -72,12 +77,22 @@ class PostgresDocumentStore:
     async def persist(self, batch: Batch) -> None:
         """Write a batch as a whole; see `streams.ports.DocumentStore`."""
         await self._prepare_months(batch)
-        async with self._database.transaction() as connection:
-            batch = await self.erasures.without_erased(connection, batch)
-            await self._move(connection, batch.moves)
-            await self._write_scores(connection, batch)
-            await self._write_documents(connection, batch.documents)
-            await self._write_dead_letters(connection, batch.dead_letters)
+        async with self._database.transaction(LONGEST_WRITE) as connection:
+            await self._write(connection, batch)
+
+    async def rehearse(self, batch: Batch) -> None:
+        """The same, rolled back."""
+        await self._prepare_months(batch)
+        async with self._database.transaction(LONGEST_WRITE) as connection:
+            await self._write(connection, batch)
+            raise Rollback
+
+    async def _write(self, connection: AsyncConnection[Any], batch: Batch) -> None:
+        batch = await self.erasures.without_erased(connection, batch)
+        await self._move(connection, batch.moves)
+        await self._write_scores(connection, batch)
+        await self._write_documents(connection, batch.documents)
+        await self._write_dead_letters(connection, batch.dead_letters)
 
     async def _prepare_months(self, batch: Batch) -> None:
         if not self._run.monthly:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from streams.domain.score import ModelInfo
 
 
+LONGEST_LOOKUP = 30.0
+
+
 class PostgresScoreStore:
     """`core.score`, read by text hash and target. Answers are written with the batch that needed them first."""
 
@@ -24,7 +27,7 @@ class PostgresScoreStore:
         self, model: str, version: str, keys: Sequence[ScoreKey]
     ) -> dict[ScoreKey, Probabilities]:
         """The stored ones among ``keys``; see `streams.ports.ScoreStore`."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(LONGEST_LOOKUP) as connection:
             cursor = await connection.execute(
                 "SELECT text_hash, target, probabilities FROM core.score"
                 " JOIN unnest(%s::bytea[], %s::text[]) AS wanted (text_hash, target) USING (text_hash, target)"

@@ -1,7 +1,8 @@
 """The classifier on a Triton Inference Server, over gRPC.
 
 What a status means (checked by running, design 03): UNAVAILABLE → try again later; INVALID_ARGUMENT → bisect, the
-culprit is one text; NOT_FOUND → the model is not loaded; "Stub process" → the model process died and health stays green.
+culprit is one text; NOT_FOUND → the model is not loaded; INTERNAL → the model's process died ("Stub process …", while health
+stays green) or failed on a text: see `streams.adapters.triton.ward`.
 Python objects never travel: strings are encoded to bytes here (None would arrive as the text "None").
 """
 
@@ -18,10 +19,11 @@ from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from streams.adapters.triton.ward import CONTROL, ModelFailed, NotLoaded, Ward
 from streams.domain.document import Probabilities
 from streams.domain.label import SENTIMENT_LABELS, TOPICS
 from streams.domain.score import SENTIMENT, TOPIC, ModelInfo, quantise
-from streams.errors import Misconfigured, Poisonous, Unavailable
+from streams.errors import Dependency, Misconfigured, Poisonous, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 EXPECTED_LABELS = {SENTIMENT: tuple(SENTIMENT_LABELS), TOPIC: tuple(topic.slug for topic in TOPICS)}
 OUTPUT = "PROBABILITIES"
+KINDS: dict[str, type[Unavailable]] = {"INTERNAL": ModelFailed, "NOT_FOUND": NotLoaded}
 
 
 @contextmanager
@@ -46,10 +49,11 @@ def translated(model: str) -> Iterator[None]:
             msg = f"model {model} refuses the request: {error.message()}"
             raise Poisonous(msg) from error
         msg = f"Triton does not serve {model} now: {status} {error.message()}".strip()
-        raise Unavailable(msg) from error
+        kind = next((kind for name, kind in KINDS.items() if name in status), Unavailable)
+        raise kind(msg, Dependency.TRITON) from error
     except (TimeoutError, grpc.RpcError, OSError) as error:
         msg = f"Triton does not answer: {error}"
-        raise Unavailable(msg) from error
+        raise Unavailable(msg, Dependency.TRITON) from error
 
 
 class TritonClassifier:
@@ -60,6 +64,7 @@ class TritonClassifier:
         self._settings = settings
         self._in_flight = asyncio.Semaphore(settings.in_flight)
         self._versions: dict[tuple[str, str], str] = {}
+        self._wards = {model: Ward(model, self._infer, self._reload) for model in EXPECTED_LABELS}
 
     async def __aenter__(self) -> Self:
         return self
@@ -115,7 +120,7 @@ class TritonClassifier:
 
     async def _isolate(self, model: str, questions: Sequence[Question]) -> list[Probabilities | None]:
         try:
-            return await self._infer(model, questions)
+            return await self._wards[model].ask(questions)
         except Poisonous:
             if len(questions) == 1:
                 return [None]
@@ -124,6 +129,16 @@ class TritonClassifier:
                 *await self._isolate(model, questions[:middle]),
                 *await self._isolate(model, questions[middle:]),
             ]
+
+    async def probe(self) -> None:
+        """A harmless question to every model; see `streams.ports.Classifier`."""
+        await asyncio.gather(*(ward.ask([CONTROL]) for ward in self._wards.values()))
+
+    async def _reload(self, model: str) -> None:
+        """Unload and load, which is what brings a dead model process back; a load alone does not."""
+        with translated(model):
+            await self._client.unload_model(model, client_timeout=self._timeout)
+            await self._client.load_model(model, client_timeout=self._timeout)
 
     async def _infer(self, model: str, questions: Sequence[Question]) -> list[Probabilities | None]:
         inputs = [text_input("TEXT", [question.text for question in questions])]

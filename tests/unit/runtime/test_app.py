@@ -74,7 +74,17 @@ async def test_reading_starts_where_progress_says(fixture: Fixture):
     await fixture.consumer.perform_seek()
     assert fixture.sought == [{NEWS_TP: 7}]
     assert fixture.consumer._read_offset[NEWS_TP] == 7
-    assert fixture.consumer._committed_offset[NEWS_TP] == 7
+
+
+async def test_kafka_is_told_what_is_stored_also_by_a_worker_that_only_took_over(fixture: Fixture):
+    await fixture.consumer.perform_seek()
+    assert fixture.consumer._filter_committable_offsets([NEWS_TP]) == {NEWS_TP: 7}
+    fixture.consumer.acknowledge(NEWS, 12)
+    fixture.consumer.acknowledge(NEWS, 9)
+    tps = fixture.consumer._filter_tps_with_pending_acks()
+    assert fixture.consumer._filter_committable_offsets(tps) == {NEWS_TP: 12}
+    fixture.consumer._committed_offset[NEWS_TP] = 12
+    assert fixture.consumer._filter_committable_offsets([NEWS_TP]) == {}
 
 
 async def test_each_start_is_a_new_epoch(fixture: Fixture):

@@ -2,13 +2,17 @@
 
 Each input topic has a lane. A lane cuts its records into slices (by size, or by the age of the first record), classifies a
 few slices at once, persists them in the order they were cut, and acknowledges a slice only after its transaction has
-committed; so what is acknowledged is always a contiguous prefix of each partition. Everything is bounded: a lane that is
-full blocks its agent, and Faust stops fetching.
+committed; so what is acknowledged is always a contiguous prefix of each partition, told as the next offset to read.
+Everything is bounded: a lane that is full blocks its agent, whose queue fills, and Faust stops fetching those partitions.
 
 When partitions are assigned, pending work is dropped and reading starts from `source_progress`, whatever Kafka remembers.
 A write fails as a whole (`StaleWriter`) where progress is not what it builds on: another worker was faster, or an earlier
 try of ours has gone through although its answer was lost. It is repeated with what progress does not cover yet; what was
 read beyond it goes on as it is, because a record means the same to every reader.
+
+A dependency that is away is waited for behind its breaker; a document that makes a stage or the store raise is isolated and
+buried (`isolation`); a topic that turns bad ends its lane before it is buried (`burial`). Any other error ends the lane too,
+before the slice is acknowledged, and with it the worker.
 """
 
 from __future__ import annotations
@@ -16,14 +20,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from streams.domain.watermark import PartitionClock
-from streams.errors import StaleWriter
+from streams.errors import BuriedTooMuch, Dependency, StaleWriter
+from streams.runtime.breaker import Breakers
+from streams.runtime.delivery.burial import BurialBreaker, BurialPolicy
+from streams.runtime.delivery.isolation import finish_each, is_poison, without_poison
+from streams.runtime.delivery.stretch import InFlight, Stretch
+from streams.runtime.delivery.tally import Tally
 from streams.runtime.patience import patiently
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from streams.domain.batch import Batch
     from streams.domain.document import RawRecord, SourceClass, SourcePartition
@@ -31,70 +41,34 @@ if TYPE_CHECKING:
     from streams.ports import DocumentStore
     from streams.settings import Settings
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Tally:
-    """What a lane has stored since it started; for progress lines."""
-
-    records: int = 0
-    documents: int = 0
-    mentions: int = 0
-    dead_letters: int = 0
-
-
 @dataclass(frozen=True, slots=True)
-class InFlight:
-    """A slice on its way, with what to call once it is stored."""
+class Policies:
+    """What a lane shares with the others of its process."""
 
-    part: Slice
-    acknowledge: tuple[Callable[[], object], ...]
-    batch: asyncio.Task[Batch]
-
-
-@dataclass(slots=True)
-class Stretch:
-    """The work of a lane between two assignments; dropped as a whole by the next one."""
-
-    clocks: dict[SourcePartition, PartitionClock]
-    queue: asyncio.Queue[InFlight]
-    records: list[RawRecord] = field(default_factory=list)
-    acknowledge: list[Callable[[], object]] = field(default_factory=list)
-    reached: dict[SourcePartition, int] = field(default_factory=dict)
-    age: asyncio.TimerHandle | None = None
-    unstored: int = 0
-
-    def gather(self, record: RawRecord, acknowledge: Callable[[], object]) -> None:
-        """Append a record to the slice that is being filled."""
-        self.records.append(record)
-        self.acknowledge.append(acknowledge)
-        self.reached[record.source] = record.offset + 1
-
-    def wants(self, record: RawRecord) -> bool:
-        """Assigned to us, and not gathered yet (a re-delivery is)."""
-        return record.source in self.clocks and record.offset >= self.next_wanted(record.source)
-
-    def next_wanted(self, source: SourcePartition) -> int:
-        """The offset after the last one gathered."""
-        return self.reached.get(source, self.clocks[source].next_offset)
-
-    def drop(self) -> None:
-        """Abandon what is not stored: it will be read again."""
-        if self.age is not None:
-            self.age.cancel()
-        while not self.queue.empty():
-            self.queue.get_nowait().batch.cancel()
+    breakers: Breakers = field(default_factory=Breakers)
+    acknowledge: Callable[[SourcePartition, int], object] = lambda _source, _next_offset: None
+    """Called with the next offset of a partition once everything below it is stored."""
 
 
 class Lane:
     """One input topic's way through the pipeline."""
 
     def __init__(
-        self, source_class: SourceClass, pipeline: Pipeline, store: DocumentStore, settings: Settings
+        self,
+        source_class: SourceClass,
+        pipeline: Pipeline,
+        store: DocumentStore,
+        settings: Settings,
+        policies: Policies | None = None,
     ) -> None:
         self.source_class = source_class
         self.tally = Tally()
+        self._policies = policies or Policies()
+        self._burial = BurialBreaker(BurialPolicy.of(settings.worker))
         self._pipeline = pipeline
         self._store = store
         self._settings = settings
@@ -105,12 +79,26 @@ class Lane:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def _new_stretch(self, clocks: dict[SourcePartition, PartitionClock]) -> Stretch:
-        return Stretch(clocks, asyncio.Queue(maxsize=self._settings.worker.slices_in_flight))
+        return Stretch.over(clocks, asyncio.Queue(maxsize=self._settings.worker.slices_in_flight))
 
     @property
     def idle(self) -> bool:
         """Nothing is waiting, being classified or being written."""
         return not self._stretch.records and self._stretch.unstored == 0
+
+    @property
+    def halted(self) -> str:
+        """Why nothing more of this topic is stored although nothing is broken, in one line; empty while all is well."""
+        error = self.failed.exception() if self.failed.done() else None
+        return str(error) if isinstance(error, BuriedTooMuch) else ""
+
+    @property
+    def stretch(self) -> Stretch:
+        """What is assigned now and how far it is; to be read, not changed."""
+        return self._stretch
+
+    async def _patiently(self, action: Callable[[], Awaitable[T]], *needs: Dependency) -> T:
+        return await patiently(action, self._policies.breakers, *needs)
 
     async def reset(self, partitions: Sequence[SourcePartition]) -> Mapping[SourcePartition, int]:
         """Drop pending work and start these partitions from their stored progress; returns the offsets to read from.
@@ -118,14 +106,17 @@ class Lane:
         Cancels a write that waits for its dependency: whether it went through shows in the progress read next.
         """
         await self.stop()
-        progress = await patiently(lambda: self._store.progress(partitions))
+        progress = await self._patiently(lambda: self._store.progress(partitions), Dependency.POSTGRES)
         lateness = self._settings.lateness(self.source_class)
         clocks = {
             source: PartitionClock.at(at, source, self.source_class, lateness)
             for source, at in progress.items()
         }
+        self._burial.was_good |= any(clock.watermark is not None for clock in clocks.values())
         async with self._cutting:
             self._stretch = self._new_stretch(clocks)
+        if self.halted:
+            self.failed = asyncio.get_running_loop().create_future()
         self._runner = asyncio.ensure_future(self._run(self._stretch))
         self._runner.add_done_callback(self._note_failure)
         return {source: clock.next_offset for source, clock in clocks.items()}
@@ -148,15 +139,14 @@ class Lane:
         if error is not None and not self.failed.done():
             self.failed.set_exception(error)
 
-    async def add(self, record: RawRecord, acknowledge: Callable[[], object]) -> None:
-        """Take in one record; blocks while the lane is full.
+    async def add(self, record: RawRecord) -> None:
+        """Take in one record; waits while the lane is full.
 
         Records read before, or not ours any more, are skipped and not acknowledged: they need not be stored yet.
         """
         stretch = self._stretch
-        if not stretch.wants(record):
+        if not stretch.gather(record):
             return
-        stretch.gather(record, acknowledge)
         if len(stretch.records) >= self._settings.worker.slice_records:
             await self._cut(stretch)
         elif stretch.age is None:
@@ -178,15 +168,19 @@ class Lane:
             if not stretch.records or stretch is not self._stretch:
                 return
             records, stretch.records = stretch.records, []
-            acknowledge, stretch.acknowledge = stretch.acknowledge, []
             part = self._pipeline.read(records, stretch.clocks)
             stretch.unstored += 1
-            batch = asyncio.ensure_future(patiently(lambda: self._pipeline.finish(part)))
+            batch = asyncio.ensure_future(finish_each(part, self._finish))
             try:
-                await stretch.queue.put(InFlight(part, tuple(acknowledge), batch))
+                await stretch.queue.put(InFlight(part, batch))
             except BaseException:
                 batch.cancel()
                 raise
+
+    async def _finish(self, part: Slice) -> Batch:
+        return await self._patiently(
+            lambda: self._pipeline.finish(part), Dependency.POSTGRES, Dependency.TRITON
+        )
 
     async def _run(self, stretch: Stretch) -> None:
         """Persist slices in order. An unknown error ends the lane before anything of the slice was acknowledged."""
@@ -194,41 +188,58 @@ class Lane:
             item = await stretch.queue.get()
             try:
                 batch = await item.batch
-                await self._persist(batch)
+                self._judge(batch, item.part)
+                batch = await self._persist(batch)
             except BaseException:
                 item.batch.cancel()
                 raise
-            for acknowledge in item.acknowledge:
-                acknowledge()
-            stretch.unstored -= 1
-            self._count(item.part, batch)
+            stretch.note_stored(item.part)
+            for move in item.part.moves:
+                self._policies.acknowledge(move.source, move.next_offset)
+            self.tally.count(batch, item.part.records)
 
-    async def _persist(self, batch: Batch) -> None:
-        while batch.moves:
+    def _judge(self, batch: Batch, part: Slice) -> None:
+        if self._burial.trips_on(batch, part.records):
+            raise BuriedTooMuch(self._burial.line(part.moves[0].source.topic))
+
+    async def _persist(self, batch: Batch) -> Batch:
+        """Write what is not stored yet; returns the batch with its poison as letters."""
+        left = batch
+        while left.moves:
             try:
-                await patiently(lambda: self._store.persist(batch))  # noqa: B023 - awaited before batch changes
+                await self._patiently(partial(self._store.persist, left), Dependency.POSTGRES)
             except StaleWriter as stale:
                 log.warning("%s", stale)
-                batch = await self._left_of(batch, stale)
+                left = await self._left_of(left, stale)
+            except Exception as error:
+                if not is_poison(error):
+                    raise
+                batch = left = await self._purged(left, error)
             else:
-                return
+                break
+        return batch
+
+    async def _purged(self, batch: Batch, error: Exception) -> Batch:
+        async def rehearse(part: Batch) -> None:
+            await self._patiently(partial(self._store.rehearse, part), Dependency.POSTGRES)
+
+        try:
+            return await without_poison(batch, error, rehearse)
+        except StaleWriter as stale:
+            return await self._left_of(batch, stale)
 
     async def _left_of(self, batch: Batch, stale: StaleWriter) -> Batch:
         """The batch without what is stored already; a progress that was set back is an error."""
         moves = [
             move for move in batch.moves if (move.source.topic, move.source.partition) in stale.partitions
         ]
-        progress = await patiently(lambda: self._store.progress([move.source for move in moves]))
+        progress = await self._patiently(
+            lambda: self._store.progress([move.source for move in moves]), Dependency.POSTGRES
+        )
         stored = {source: at.next_offset for source, at in progress.items()}
         if any(stored.get(move.source, -1) < move.first for move in moves):
             raise stale
         return batch.beyond(stored)
-
-    def _count(self, part: Slice, batch: Batch) -> None:
-        self.tally.records += part.records
-        self.tally.documents += len(batch.documents)
-        self.tally.mentions += sum(len(item.mentions) for item in batch.documents)
-        self.tally.dead_letters += len(batch.dead_letters)
 
     async def finish(self) -> None:
         """Cut what has gathered and wait until all of it is stored."""
