@@ -160,7 +160,6 @@ class ProgressConsumer(Consumer):
             if not self._flows_in(generation):
                 return
             if fetched:
-                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                 yield tp, self._stretch_of(tp, fetched)
 
     async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:  # noqa: ASYNC109 - Faust's
@@ -185,8 +184,8 @@ class ProgressConsumer(Consumer):
         """Where an assigned partition ends, as of the last fetch; None before it."""
         try:
             end: Any = self.highwater(TP(source.topic, source.partition))
-        except (IllegalStateError, ConsumerNotStarted):
-            return None
+        except (AssertionError, IllegalStateError, ConsumerNotStarted):
+            return None  # not assigned any more
         return None if end is None else int(end)
 
     def acknowledge(self, source: SourcePartition, next_offset: int) -> None:
@@ -195,7 +194,9 @@ class ProgressConsumer(Consumer):
         self._stored[tp] = max(next_offset, self._stored.get(tp, 0))
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
-        return iter([tp for tp in self._stored if topics is None or tp in topics or tp.topic in topics])
+        assigned = self.assignment()
+        wanted = [tp for tp in self._stored if topics is None or tp in topics or tp.topic in topics]
+        return iter([tp for tp in wanted if tp in assigned])
 
     def _new_offset(self, tp: TP) -> int | None:
         """What Kafka should remember: how far the partition is stored, and not which events were acknowledged."""

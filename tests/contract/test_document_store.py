@@ -227,6 +227,19 @@ async def test_documents_scores_letters_and_dirty_panes_come_with_one_batch(harn
     assert await harness.scores() == before + 1
 
 
+async def test_a_rehearsal_keeps_nothing_and_raises_what_a_write_would(harness: Harness):
+    before = await harness.scores()
+    whole = batch(0, scored(), dead_letters=(dead_letter(1),), scores=(new_score(f"re-{id(harness)}"),))
+    await harness.store.rehearse(whole)
+    assert await harness.current() == {}
+    assert await harness.dead_letters() == {}
+    assert await harness.scores() == before
+    with pytest.raises(StaleWriter):
+        await harness.store.rehearse(batch(3, scored()))
+    await harness.store.persist(whole)
+    assert set(await harness.current()) == {"doc-0"}
+
+
 async def test_a_redelivery_changes_nothing_but_what_it_alone_says(harness: Harness):
     await harness.store.persist(batch(0, scored(entities=("x.acme",))))
     first = await harness.current()

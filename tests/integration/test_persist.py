@@ -13,7 +13,8 @@ from streams.adapters.memory.relay import MemoryRelay
 from streams.adapters.postgres.outbox import PostgresOutbox
 from streams.adapters.postgres.runs import ensure_run
 from streams.domain.document import SourceClass, SourcePartition
-from streams.errors import Misconfigured, StaleWriter
+from streams.errors import Misconfigured, Poisonous, StaleWriter, Unavailable
+from streams.runtime.delivery.isolation import without_poison
 from tests.builders import NEWS, batch, dead_letter, document, mention, raw_record, scored
 from tests.databases import DEAD_LETTER_BYTES, document_store, open_run
 from tests.stored import drop_database, fresh_database
@@ -233,3 +234,47 @@ async def test_copies_in_two_partitions_leave_the_same_row_in_every_order(
             (run.run_id,),
         )
         assert await cursor.fetchall() == [(NEWS.partition, None, late.enriched.record.timestamp)]
+
+
+async def test_a_value_that_postgres_refuses_is_poison_and_its_words_are_not_repeated(opened):
+    database, run = opened
+    store = await ready(database, run)
+    for hostile in (on(2026, 3, 1, title="Acme\x00secret"), on(2026, 3, 1, revision=2**40)):
+        with pytest.raises(Poisonous) as raised:
+            await store.persist(batch(0, hostile))
+        assert "secret" not in str(raised.value)
+    await store.persist(batch(0, on(2026, 3, 1)))
+
+
+async def test_a_document_that_postgres_refuses_is_found_among_its_neighbours(opened):
+    database, run = opened
+    store = await ready(database, run)
+    good = [on(2026, 3, day) for day in range(1, 9)]
+    bad = [on(2026, 3, 10, content="a\x00b"), on(2026, 3, 11, revision=2**40)]
+    whole = batch(0, *good[:5], bad[0], *good[5:], bad[1])
+    with pytest.raises(Poisonous) as raised:
+        await store.persist(whole)
+    purged = await without_poison(whole, raised.value, store.rehearse)
+    assert purged.documents == tuple(good)
+    await store.persist(purged)
+    found = await rows(
+        database, "SELECT count(*), min(reason) FROM core.dead_letter WHERE run_id = %s", run.run_id
+    )
+    assert found == [(1, "stage_failed")]  # both carry the coordinates that the builder gives every record
+
+
+async def test_a_statement_that_is_cut_off_is_unavailable_and_the_next_one_works(opened):
+    database, _ = opened
+    with pytest.raises(Unavailable):
+        async with database.transaction(0.2) as connection:
+            await connection.execute("SELECT pg_sleep(60)")
+    assert await rows(database, "SELECT 1") == [(1,)]
+
+
+async def test_hanging_up_ends_what_is_under_way_at_once(opened):
+    database, _ = opened
+    waiting = asyncio.ensure_future(rows(database, "SELECT pg_sleep(60)"))
+    await asyncio.sleep(0.2)
+    database.hang_up()
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(waiting, 20)
