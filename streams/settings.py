@@ -45,8 +45,11 @@ class Group(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def from_files(cls, values: Any) -> Any:
-        """Read each secret that is given as a file; neither its text nor the file's content shows in an error."""
-        return {**values, **secrets_in_files(cls, values)} if isinstance(values, dict) else values
+        """Read each secret that is given as a file; an empty file name is none, as in every shell script."""
+        if not isinstance(values, dict):
+            return values
+        given = {name: value for name, value in values.items() if value != "" or not name.endswith("_file")}
+        return given | secrets_in_files(cls, given)
 
 
 def secrets_in_files(group: type[Group], values: Mapping[str, Any]) -> dict[str, str]:

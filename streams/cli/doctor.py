@@ -30,8 +30,11 @@ def doctor(
         return
     checks: dict[str, Callable[[], Awaitable[str]]] = {
         "postgres": lambda: check_postgres(load_settings()),
+        "postgres access": lambda: check_access(load_settings()),
         "kafka": lambda: check_kafka(load_settings()),
+        "kafka access": lambda: tell_kafka_access(load_settings()),
         "triton": lambda: check_triton(load_settings()),
+        "privacy": lambda: tell_privacy(load_settings()),
     }
     results = [("settings", *attempt_settings())]
     if results[0][1]:
@@ -83,6 +86,34 @@ async def check_postgres(settings: Settings) -> str:
 
     url = require(settings.postgres.address, "SENTIWATCH_POSTGRES__URL")
     return f"schema at revision {await asyncio.to_thread(migrate.check, url)}"
+
+
+async def check_access(settings: Settings) -> str:
+    from streams.adapters.postgres.access import access
+    from streams.adapters.postgres.connection import Database
+    from streams.settings import require
+
+    database = Database(require(settings.postgres.address, "SENTIWATCH_POSTGRES__URL"), 2)
+    await database.open()
+    try:
+        return str(await access(database))
+    finally:
+        await database.close()
+
+
+async def tell_kafka_access(settings: Settings) -> str:
+    kafka = settings.kafka
+    if kafka.security_protocol == "PLAINTEXT":
+        return "PLAINTEXT: neither TLS nor log-in"
+    login = f", {kafka.sasl_mechanism} as {kafka.sasl_username}" if "SASL" in kafka.security_protocol else ""
+    ours = ", with our certificate" if kafka.certificate_file else ""
+    return f"{kafka.security_protocol}{login}{ours}"
+
+
+async def tell_privacy(settings: Settings) -> str:
+    keys = settings.privacy.key_ring().keys
+    demo = ": set SENTIWATCH_PRIVACY__AUTHOR_KEY, this one is public" if settings.privacy.is_demo_key else ""
+    return f"author keys of version {', '.join(str(key.version) for key in keys)}{demo}"
 
 
 async def check_kafka(settings: Settings) -> str:
