@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from streams.models.evaluation import Model
+    from streams.models.rollout import Rolled
 
 app = typer.Typer(help="Fine-tune, evaluate and export the sentiment and topic models.", no_args_is_help=True)
 
@@ -171,14 +173,101 @@ def card(
         print(text, end="")
 
 
+GATES = "gates.toml"
+
+
+@app.command()
+def promote(
+    *,
+    candidate: Annotated[
+        Path, typer.Argument(metavar="VERSION_DIR", help="Folder with model.py and metadata.json.")
+    ],
+    repo: Annotated[Path, typer.Option(help="The repository that Triton serves.")] = Path("model_repo"),
+    gates: Annotated[
+        Path | None, typer.Option(help="The gates; default: gates.toml in the repository.")
+    ] = None,
+    dev: Annotated[Path | None, typer.Option(help="Folder of labelled CSVs that gates may name.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Serve a new model version, if it passes the gates; no request fails meanwhile.
+
+    Example: sentiwatch model promote out/sentiment/2 --dev dev/
+    """
+    from streams.models import gates as gate
+    from streams.models.rollout import Repository, read_metadata
+
+    rules = gate.read(gates or repo / GATES)
+    metadata = read_metadata(candidate)
+    server = Repository(repo, _triton_url())
+    try:
+        rolled = server.promote(
+            candidate,
+            lambda name: gate.refusals(
+                rules, metadata, lambda file, target: _measured(name, dev, file, target)
+            ),
+        )
+    finally:
+        server.close()
+    _print_rolled(rolled, as_json=as_json)
+
+
+@app.command()
+def rollback(
+    *,
+    task: TaskOption,
+    to: Annotated[int | None, typer.Option(help="Version directory; default: the one before.")] = None,
+    repo: Annotated[Path, typer.Option(help="The repository that Triton serves.")] = Path("model_repo"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Serve the version before again; no request fails meanwhile.
+
+    Example: sentiwatch model rollback --task sentiment
+    """
+    from streams.models.rollout import Repository
+
+    server = Repository(repo, _triton_url())
+    try:
+        rolled = server.rollback(task.value, to)
+    finally:
+        server.close()
+    _print_rolled(rolled, as_json=as_json)
+
+
+def _measured(name: str, dev: Path | None, file: str, target: str | None) -> dict[str, Any] | None:
+    """Figures of a model as served on a labelled file; None where the file is not at hand."""
+    from streams.models import evaluation
+    from streams.models.through_triton import TritonModel
+
+    if dev is None or not (dev / file).is_file():
+        print(f"not measured: {file}", file=sys.stderr)
+        return None
+    model = TritonModel(_triton_url(), name)
+    columns = evaluation.Columns(target=target)
+    return evaluation.evaluate(model, evaluation.read(dev / file, columns, model.labels))
+
+
+def _triton_url() -> str:
+    from streams.settings import load_settings, require
+
+    return require(load_settings().triton.url, "SENTIWATCH_TRITON__URL")
+
+
+def _print_rolled(rolled: Rolled, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(rolled)))
+    else:
+        print(
+            f"{rolled.task}: {rolled.model_version} serves, version {rolled.version} (before: {rolled.before})"
+        )
+
+
 def _model(task: str, through: Through, folder: Path | None) -> Model:
     from streams.models import evaluation
 
     if through is Through.triton:
         from streams.models.through_triton import TritonModel
-        from streams.settings import load_settings, require
 
-        return TritonModel(require(load_settings().triton.url, "SENTIWATCH_TRITON__URL"), task)
+        return TritonModel(_triton_url(), task)
     if folder is None:
         raise typer.BadParameter("--through checkpoint needs --checkpoint DIR")
     return evaluation.OnnxModel(folder) if through is Through.onnx else evaluation.CheckpointModel(folder)

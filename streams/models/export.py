@@ -101,11 +101,12 @@ def to_onnx(checkpoint: Path, recipe: dict[str, Any], target: Path) -> None:
         )
 
 
-def triton_config(task: str, metadata: dict[str, Any]) -> str:
+def triton_config(task: str, metadata: dict[str, Any], version: int | None = None) -> str:
     """The model's config.pbtxt.
 
     Dynamic batching without a delay: requests that wait while another is computed are computed together, in
-    fuller batches. A client's request may hold up to `max_batch_size` texts.
+    fuller batches. A client's request may hold up to `max_batch_size` texts. `version` pins the one that is
+    served (`model promote`, `model rollback`); None: the newest.
     """
     names = ["TEXT", "TARGET"] if task == "sentiment" else ["TEXT"]
     inputs = ",\n".join(f'  {{ name: "{name}" {_DIMS_OF_INPUT} }}' for name in names)
@@ -125,6 +126,7 @@ def triton_config(task: str, metadata: dict[str, Any]) -> str:
             'backend: "python"',
             "max_batch_size: 128",
             "dynamic_batching { }",
+            *([f"version_policy: {{ specific {{ versions: [ {version} ] }} }}"] if version else []),
             f"input [\n{inputs}\n]",
             f'output [\n  {{ name: "PROBABILITIES" data_type: TYPE_FP32 dims: [ {classes} ] }}\n]',
             "instance_group [ { count: 1 kind: KIND_CPU } ]",

@@ -42,7 +42,10 @@ def test_evaluation_through_a_checkpoint_without_torch_names_the_extra(checkpoin
         CheckpointModel(checkpoint)
 
 
-def test_evaluation_through_onnx_without_the_runtime_names_the_extra(tmp_path):
+def test_evaluation_through_onnx_without_the_runtime_names_the_extra(tmp_path, monkeypatch):
     (tmp_path / "model.onnx").touch()
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    metadata = {"labels": ["a"], "calibration": {"scale": [1.0], "bias": [0.0]}}
+    (tmp_path / "metadata.json").write_text(json.dumps(metadata), "utf-8")
     with pytest.raises(Misconfigured, match=r"`train` extra"):
         OnnxModel(tmp_path)
