@@ -6,13 +6,12 @@ already (revisions, re-deliveries) take the slow path through `streams.domain.ve
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from psycopg import Rollback
-from psycopg.types.json import Jsonb
 
 from streams.adapters.postgres import history
+from streams.adapters.postgres.burying import bury
 from streams.adapters.postgres.erasure_ledger import PostgresErasures
 from streams.adapters.postgres.rows import DOCUMENT_COLUMNS, MENTION_COLUMNS, RowMaker
 from streams.adapters.postgres.runs import ensure_months, month_of
@@ -20,7 +19,6 @@ from streams.domain.document import Progress, SourcePartition, Version
 from streams.domain.versions import Plan, Stored, resolve
 from streams.domain.window import floor
 from streams.errors import StaleWriter
-from streams.wire.topics import DEAD_LETTERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from streams.adapters.postgres.connection import Database
     from streams.adapters.postgres.runs import Run
     from streams.domain.batch import Batch, Move
-    from streams.domain.document import DeadLetter, Scored, SourceClass
+    from streams.domain.document import Scored, SourceClass
 
 
 LONGEST_WRITE = 60.0
@@ -92,7 +90,7 @@ class PostgresDocumentStore:
         await self._move(connection, batch.moves)
         await self._write_scores(connection, batch)
         await self._write_documents(connection, batch.documents)
-        await self._write_dead_letters(connection, batch.dead_letters)
+        await bury(connection, self._run, batch.dead_letters, self._dead_letter_bytes)
 
     async def _prepare_months(self, batch: Batch) -> None:
         if not self._run.monthly:
@@ -234,43 +232,6 @@ class PostgresDocumentStore:
             await cursor.executemany(
                 "INSERT INTO core.source VALUES (%s, %s) ON CONFLICT DO NOTHING", sorted(sources)
             )
-
-    async def _write_dead_letters(
-        self, connection: AsyncConnection[Any], letters: Sequence[DeadLetter]
-    ) -> None:
-        if not letters:
-            return
-        rows = [self._dead_letter_row(letter) for letter in letters]
-        async with connection.cursor() as cursor:
-            await cursor.executemany(
-                "INSERT INTO core.dead_letter (run_id, kafka_topic, kafka_partition, kafka_offset, reason, detail, record_key,"
-                " payload, payload_bytes, payload_sha256, ingest_time) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-                " ON CONFLICT DO NOTHING",
-                rows,
-            )
-            if self._run.notify:
-                await cursor.executemany(
-                    "INSERT INTO core.outbox (run_id, topic, record_key, record_value, headers) VALUES (%s, %s, %s, %s, %s)",
-                    [(self._run.run_id, DEAD_LETTERS.name, *dead_letter_message(row)) for row in rows],
-                )
-
-    def _dead_letter_row(self, letter: DeadLetter) -> tuple[Any, ...]:
-        record = letter.record
-        value = record.value or b""
-        return (
-            self._run.run_id, record.source.topic, record.source.partition, record.offset, letter.reason, letter.detail,
-            record.key, value[: self._dead_letter_bytes], len(value), hashlib.sha256(value).digest(), record.timestamp,
-        )  # fmt: skip
-
-
-def dead_letter_message(row: tuple[Any, ...]) -> tuple[bytes, bytes, Jsonb]:
-    """Key, value and headers of the copy on Kafka: the original bytes, the reason and coordinates as headers."""
-    _, topic, partition, offset, reason, detail, _, payload, size, digest, _ = row
-    headers = {
-        "reason": reason, "detail": detail, "topic": topic, "partition": str(partition), "offset": str(offset),
-        "payload_bytes": str(size), "payload_sha256": digest.hex(),
-    }  # fmt: skip
-    return f"{topic}-{partition}-{offset}".encode(), payload, Jsonb(headers)
 
 
 def place(move: Move) -> tuple[str, int]:

@@ -143,7 +143,8 @@ async def blank_dead_letters(
                 found.append(tuple(place))
     async with connection.cursor() as cursor:
         await cursor.executemany(
-            "UPDATE core.dead_letter SET payload = '', record_key = NULL, payload_bytes = 0, payload_sha256 = %s"
+            "UPDATE core.dead_letter SET payload = '', record_key = NULL, record_headers = NULL, payload_bytes = 0,"
+            " payload_sha256 = %s"
             " WHERE run_id = %s AND kafka_topic = %s AND kafka_partition = %s AND kafka_offset = %s",
             [(hashlib.sha256(b"").digest(), *row[:4]) for row in found],
         )

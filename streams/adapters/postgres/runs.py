@@ -156,6 +156,7 @@ async def drop_run(database: Database, name: str) -> None:
         for statement in (
             "DELETE FROM core.dirty_window WHERE run_id = %s",
             "DELETE FROM core.outbox WHERE run_id = %s",
+            "DELETE FROM core.dead_letter_event WHERE run_id = %s",
             "DELETE FROM core.run WHERE run_id = %s",
         ):
             await connection.execute(statement, (run.run_id,))
