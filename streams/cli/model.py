@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from dataclasses import asdict
 from enum import StrEnum
@@ -12,18 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streams.cli import model_training
+from streams.cli.model_training import TaskOption  # noqa: TC001 - typer reads it
+
 if TYPE_CHECKING:
     from streams.models.evaluation import Model
     from streams.models.rollout import Rolled
 
 app = typer.Typer(help="Fine-tune, evaluate and export the sentiment and topic models.", no_args_is_help=True)
-
-
-class Task(StrEnum):
-    """The two models."""
-
-    sentiment = "sentiment"
-    topic = "topic"
 
 
 class Through(StrEnum):
@@ -41,77 +36,8 @@ class Language(StrEnum):
     zh = "zh"
 
 
-TaskOption = Annotated[Task, typer.Option("--task", help="Which model.")]
-
-
-@app.command()
-def train(
-    *,
-    task: TaskOption,
-    data: Annotated[Path, typer.Option(help="Folder with the labelled files (sentiment_en/, topic_zh/, …).")],
-    backbone: Annotated[Path, typer.Option(help="Model folder to start from, Hugging Face layout.")],
-    out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 2,
-    exclude: Annotated[list[str] | None, typer.Option(help="Training file to leave out; repeatable.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")] = False,
-    freeze_embeddings: Annotated[
-        bool,
-        typer.Option("--freeze-embeddings/--train-embeddings", help="Whether word vectors stay as they are."),
-    ] = True,
-    seed: Annotated[int, typer.Option(help="Of order, dropout and hidden targets.")] = 17,
-    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 = all.")] = 0,
-) -> None:
-    """Fine-tune a classifier on the labelled files.
-
-    Example: sentiwatch model train --task topic --data ../shared/data --epochs 2
-    --backbone ../shared/models/me5-small-zh-en --out .local/train/topic --exclude topic_zh/finnl_train.json
-    """
-    from streams.models.recipes import Recipe
-    from streams.models.training import train as run
-
-    # stdout carries the log; a terminal also gets a progress bar on stderr
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
-    recipe = Recipe(
-        task.value,
-        epochs=epochs,
-        exclude=tuple(exclude or ()),
-        seed=seed,
-        freeze_embeddings=freeze_embeddings,
-    )
-    run(recipe, data, backbone, out, resume=resume, threads=threads)
-    print(
-        f"checkpoint in {out}; next: "
-        f"sentiwatch model export --checkpoint {out} --task {task.value} --repo model_repo"
-    )
-
-
-@app.command()
-def export(
-    *,
-    checkpoint: Annotated[Path, typer.Option(help="Folder that `model train` wrote.")],
-    task: TaskOption,
-    repo: Annotated[Path, typer.Option(help="Triton model repository.")] = Path("model_repo"),
-    version: Annotated[
-        int, typer.Option(min=1, help="Version directory; never one that is being served.")
-    ] = 1,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Labelled files: calibrate and measure int8 on the dev split."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the metadata.")] = False,
-) -> None:
-    """Write the int8 ONNX model, tokenizer, metadata and Triton configuration.
-
-    Example: sentiwatch model export --checkpoint .local/train/topic --task topic --data ../shared/data
-    """
-    from streams.models.export import export as run
-
-    metadata = run(checkpoint, task.value, repo, version, data)
-    print(
-        json.dumps(metadata, ensure_ascii=False)
-        if as_json
-        else f"{metadata['model_version']} in {repo / task.value}"
-    )
+for _command in model_training.COMMANDS:
+    app.command(_command.__name__.removeprefix("list_"))(_command)
 
 
 @app.command()

@@ -19,11 +19,11 @@ from streams.models.splitting import duplicate_key, falls_in
 from streams.models.topics_zh import topic_of_flash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 _CASHTAG: Final = re.compile(r"\$([A-Za-z]{1,6})\b")
-OWN: Final = "own sentences (streams/models/synthetic.py)"
+OWN: Final = "own sentences (streams/models/own_sentences)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,11 @@ class Source:
     path: str
     licence: str
     read: Callable[[Path, str], Iterable[Example]]
+
+    @property
+    def language(self) -> str:
+        """Of all its texts: the folders are named after it."""
+        return self.path.split("/")[0].rsplit("_", 1)[-1]
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
@@ -82,7 +87,7 @@ def _entity_spans(path: Path, origin: str) -> Iterator[Example]:
             yield Example(paragraph["content"], span["value"], label, "en", origin, target_dropout=dropout)
 
 
-def _forum(path: Path, origin: str) -> Iterator[Example]:
+def read_forum(path: Path, origin: str) -> Iterator[Example]:
     for row in _rows(path):
         yield Example(row["text"], "", SENTIMENT_LABELS.index(row["label"]), "zh", origin)
 
@@ -98,7 +103,7 @@ def _topic_posts(path: Path, origin: str) -> Iterator[Example]:
         yield Example(row["text"], "", TOPIC_SLUGS.index(slug_of_label(row["label"])), "en", origin)
 
 
-def _topic_flashes(path: Path, origin: str) -> Iterator[Example]:
+def read_topic_flashes(path: Path, origin: str) -> Iterator[Example]:
     for text, labels in json.loads(path.read_text("utf-8")):
         slug = topic_of_flash(text, labels)
         if slug is not None:
@@ -106,24 +111,17 @@ def _topic_flashes(path: Path, origin: str) -> Iterator[Example]:
 
 
 NOT_STATED: Final = "not stated"
-# The part kept of a file's most frequent class, so that bad and neutral texts weigh enough and an epoch stays
-# short: of posts two in three are neutral, of forum posts and Chinese headlines most are positive.
-KEPT: Final[dict[tuple[str, str], float]] = {
-    ("sentiment_en/tfns_train.csv", "neutral"): 0.65,
-    ("sentiment_zh/finfe_train.csv", "positive"): 0.5,
-    ("sentiment_zh/news_binary_train.csv", "positive"): 0.5,
-}
 SOURCES: Final[dict[str, tuple[Source, ...]]] = {
     "sentiment": (
         Source("sentiment_en/tfns_train.csv", "MIT (dataset card)", _posts),
         Source("sentiment_en/sentfin_train.csv", "MIT", _entity_headlines),
         Source("sentiment_en/finentity.json", "ODC-BY", _entity_spans),
-        Source("sentiment_zh/finfe_train.csv", NOT_STATED, _forum),
+        Source("sentiment_zh/finfe_train.csv", NOT_STATED, read_forum),
         Source("sentiment_zh/news_binary_train.csv", NOT_STATED, _company_news),
     ),
     "topic": (
         Source("topic_en/tfnt_train.csv", "MIT (dataset card)", _topic_posts),
-        Source("topic_zh/finnl_train.json", NOT_STATED, _topic_flashes),
+        Source("topic_zh/finnl_train.json", NOT_STATED, read_topic_flashes),
     ),
 }
 
@@ -137,19 +135,28 @@ def load(task: str, data: Path, exclude: Iterable[str] = ()) -> list[Example]:
             raise Misconfigured(
                 f"training file {path} is missing (leave it out with --exclude {source.path})"
             )
-        examples.extend(e for e in source.read(path, source.path) if task == "topic" or _is_kept(e))
+        examples.extend(source.read(path, source.path))
     return examples + list(own_sentences(task))
 
 
-def _is_kept(example: Example) -> bool:
-    share = KEPT.get((example.origin, SENTIMENT_LABELS[example.label]), 1.0)
-    return share == 1 or falls_in(f"kept:{duplicate_key(example.text)}", share)
+def thinned(examples: Iterable[Example], task: str, keep: Mapping[str, float]) -> list[Example]:
+    """Without a part of one class of a file: `keep` maps "file:label" to the share of its texts that stays."""
+    labels = SENTIMENT_LABELS if task == "sentiment" else TOPIC_SLUGS
+    return [
+        e
+        for e in examples
+        if falls_in(f"kept:{duplicate_key(e.text)}", keep.get(f"{e.origin}:{labels[e.label]}", 1.0))
+    ]
 
 
-def used_sources(task: str, exclude: Iterable[str] = ()) -> list[Source]:
-    """The task's files that are not excluded."""
+def used_sources(task: str, exclude: Iterable[str] = (), language: str = "") -> list[Source]:
+    """The task's files that are not excluded, of one language or of all."""
     left_out = set(exclude)
-    return [s for s in SOURCES[task] if s.path not in left_out and s.path.rsplit("/", 1)[-1] not in left_out]
+    return [
+        s
+        for s in SOURCES[task]
+        if not left_out & {s.path, s.path.rsplit("/", 1)[-1]} and language in {"", s.language}
+    ]
 
 
 def own_sentences(task: str) -> Iterator[Example]:

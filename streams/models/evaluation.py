@@ -93,7 +93,7 @@ class OnnxModel:
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         from streams.models.served import Scorer
 
-        if not (folder / "model.onnx").is_file():
+        if not (folder / "metadata.json").is_file():
             raise Misconfigured(f"no exported model in {folder}: run `sentiwatch model export` first")
         try:
             self._scorer = Scorer(folder, threads)
@@ -111,7 +111,7 @@ class CheckpointModel:
     """The fine-tuned weights before export, fp32 (needs torch)."""
 
     def __init__(self, folder: Path) -> None:
-        from streams.models.training import load_checkpoint
+        from streams.models.checkpoints import load_checkpoint
 
         if not (folder / "recipe.json").is_file():
             raise Misconfigured(f"no finished checkpoint in {folder}: run `sentiwatch model train` first")

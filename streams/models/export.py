@@ -1,4 +1,4 @@
-"""From a checkpoint to a servable model directory: int8 ONNX, tokenizer, metadata, Triton configuration."""
+"""From checkpoints to a servable version directory: an expert a language, metadata, reports, Triton configuration."""
 
 from __future__ import annotations
 
@@ -8,60 +8,59 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from streams.errors import Misconfigured
-from streams.models import measuring, network, served
+from streams.models import measuring, network, recipes, served, vocabulary
 from streams.models.network import require_torch
 from streams.models.quantising import quantise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 OPSET = 17
 ENGINE = "openvino"
 SIMPLIFIED = "simplified.txt"
-BASE_VERSION = "1.0.0"
-_RECIPE_FIELDS = (
-    "freeze_embeddings",
-    "epochs",
-    "batch",
-    "learning_rate",
-    "label_smoothing",
-    "seed",
-    "dev_share",
-    "exclude",
-)
+RELEASE = "2.0.0"
+ALLOWED_LOSS = 0.005  # macro-F1 on the whole development split, int8 against fp32
 _DIMS_OF_INPUT = "data_type: TYPE_STRING dims: [ 1 ]"
 
 
 def export(
-    checkpoint: Path, task: str, repository: Path, version: int = 1, data: Path | None = None
+    checkpoints: Sequence[Path], task: str, repository: Path, version: int, data: Path | None = None
 ) -> dict[str, Any]:
-    """Write `repository/<task>/` from what `train` left in `checkpoint`; returns the metadata.
+    """Write `repository/<task>/<version>/` from finished checkpoints, one a language; returns the metadata.
 
-    With `data`, the folder of labelled files, the int8 model itself is calibrated and measured on the
-    development split (a minute or two); without, it keeps the temperature that training found.
+    With `data`, the folder of labelled files, vocabularies are cut to what texts use, and each expert is calibrated
+    and measured as served, on its whole development split (a few minutes); without, it keeps the temperature that
+    training found.
 
     Raises:
-        Misconfigured: no finished checkpoint, one of another task, or no torch.
+        Misconfigured: no finished checkpoint, one of another task, two of one language, or no torch; or int8 costs
+            more than half a point of macro-F1.
     """
-    recipe = read_recipe(checkpoint, task)
+    records = [read_recipe(checkpoint, task) for checkpoint in checkpoints]
+    names = [record.get("language") or "any" for record in records]
+    if len(set(names)) < len(names):
+        raise Misconfigured(f"two checkpoints for one language: {', '.join(names)}")
     require_torch()
     folder = repository / task / str(version)
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(checkpoint / "tokenizer.json", folder / "tokenizer.json")
-    shutil.copyfile(served.__file__, folder / "model.py")
-    shutil.copyfile(Path(served.__file__).with_name(SIMPLIFIED), folder / SIMPLIFIED)
-    with tempfile.TemporaryDirectory() as scratch:
-        full = Path(scratch) / "full.onnx"
-        to_onnx(checkpoint, recipe, full)
-        quantise(full, folder / "model.onnx")
-        metadata = describe(recipe, folder / "model.onnx")
-        if data is not None:
-            _write(folder, {**metadata, "calibration": _scaling(1.0, len(recipe["labels"]))})
-            figures = measuring.measure(folder, full, recipe, data)
-            temperature = figures["temperature"]
-            metadata |= {"temperature": temperature, "dev": figures}
-            metadata["calibration"] = _scaling(temperature, len(recipe["labels"]))
+    (folder / "reports").mkdir(parents=True, exist_ok=True)
+    for source in (Path(served.__file__), Path(served.__file__).with_name(SIMPLIFIED)):
+        shutil.copyfile(source, folder / ("model.py" if source.suffix == ".py" else source.name))
+    experts = {
+        name: _expert(checkpoint, recipe, folder, name, data)
+        for checkpoint, recipe, name in sorted(
+            zip(checkpoints, records, names, strict=True), key=lambda t: t[2]
+        )
+    }
+    metadata = describe(task, experts, records)
     _write(folder, metadata)
+    if data is not None:
+        metadata["dev"] |= {"batch_invariant": measuring.is_batch_invariant(folder, task, data)}
+        _write(folder, metadata)
     (repository / task / "config.pbtxt").write_text(triton_config(task, metadata), "utf-8")
     return metadata
 
@@ -76,7 +75,55 @@ def read_recipe(checkpoint: Path, task: str) -> dict[str, Any]:
     return recipe
 
 
-def to_onnx(checkpoint: Path, recipe: dict[str, Any], target: Path) -> None:
+def _expert(
+    checkpoint: Path, recipe: dict[str, Any], folder: Path, name: str, data: Path | None
+) -> dict[str, Any]:
+    """Write one network's files and return its entry in metadata.json."""
+    entry: dict[str, Any] = {
+        "model": f"{name}.onnx",
+        "tokenizer": f"{name}.tokenizer.json",
+        "base_model": recipe["base_model"],
+        "training_files": recipe["files"],
+        "recipe": {
+            name: recipe[name] for name in recipes.FIELDS if name in recipe and name not in {"task", "note"}
+        },
+        "note": recipe.get("note", ""),
+        "seconds": recipe.get("seconds"),
+        "texts": recipe.get("texts"),
+        "calibration": recipe["calibration"],
+        "dev": {},
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        full = Path(scratch) / entry["model"]
+        tokenizer, kept = _smaller(checkpoint / "tokenizer.json", recipe, data)
+        text = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":"))
+        for place in (folder, full.parent):
+            (place / entry["tokenizer"]).write_text(text, "utf-8")
+        to_onnx(checkpoint, recipe, full, kept)
+        quantise(full, folder / entry["model"])
+        if data is not None:
+            found = measuring.measure(measuring.Exported(folder, full.parent, entry, ENGINE), recipe, data)
+            if found.dev["int8_loss_macro_f1"] > ALLOWED_LOSS:
+                raise Misconfigured(f"int8 costs {found.dev['int8_loss_macro_f1']} of macro-F1 ({name})")
+            entry |= {"calibration": found.calibration, "dev": found.dev}
+    entry["sha256"] = hashlib.sha256((folder / entry["model"]).read_bytes()).hexdigest()
+    for report in ("history.json", "curves.png"):
+        if (checkpoint / report).is_file():
+            shutil.copyfile(checkpoint / report, folder / "reports" / f"{name}-{report}")
+    return entry
+
+
+def _smaller(
+    tokenizer: Path, recipe: dict[str, Any], data: Path | None
+) -> tuple[dict[str, Any], list[int] | None]:
+    """(tokenizer.json, the rows of word vectors that stay, or None for all)."""
+    whole: dict[str, Any] = json.loads(tokenizer.read_text("utf-8")) | {"padding": None, "truncation": None}
+    if data is None or not recipe.get("language"):
+        return whole, None
+    return vocabulary.cut(whole, vocabulary.used_pieces(tokenizer, data, recipe["language"]))
+
+
+def to_onnx(checkpoint: Path, recipe: dict[str, Any], target: Path, kept: list[int] | None = None) -> None:
     """The fp32 graph: input_ids, attention_mask int64 (batch, tokens) -> logits float (batch, labels)."""
     import torch
 
@@ -84,6 +131,9 @@ def to_onnx(checkpoint: Path, recipe: dict[str, Any], target: Path) -> None:
     model = network.build(recipe["backbone"], len(recipe["labels"]), attention="eager")
     model.load_state_dict(torch.load(checkpoint / "weights.pt", map_location="cpu", weights_only=True))
     model.eval()
+    if kept is not None:
+        table = model.encoder.embeddings.word_embeddings.weight.detach()[kept]
+        model.encoder.embeddings.word_embeddings = torch.nn.Embedding.from_pretrained(table)
     ids = torch.tensor([[0, 5, 6, 7, 2], [0, 5, 6, 2, 1]])
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]])
     axes = {0: "batch", 1: "tokens"}
@@ -136,29 +186,45 @@ def triton_config(task: str, metadata: dict[str, Any], version: int | None = Non
     )
 
 
-def describe(recipe: dict[str, Any], onnx: Path) -> dict[str, Any]:
-    """metadata.json: where the model comes from and how its logits become probabilities."""
-    digest = hashlib.sha256(onnx.read_bytes()).hexdigest()
+def describe(
+    task: str, experts: dict[str, dict[str, Any]], records: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """metadata.json: where the experts come from and what they do."""
+    digest = hashlib.sha256("".join(entry["sha256"] for entry in experts.values()).encode()).hexdigest()
+    licences = {f["path"]: f["licence"] for entry in experts.values() for f in entry["training_files"]}
     return {
-        "task": recipe["task"],
-        "labels": recipe["labels"],
-        "model_version": f"{recipe['task']}-{BASE_VERSION}-{digest[:8]}",
+        "task": task,
+        "labels": records[0]["labels"],
+        "model_version": f"{task}-{RELEASE}-{digest[:8]}",
         "sha256": digest,
-        "base_model": recipe["base_model"],
-        "training_files": recipe["files"],
-        "training_cutoff": recipe["training_cutoff"],
-        "recipe": {name: recipe[name] for name in _RECIPE_FIELDS},
-        "note": recipe.get("note", ""),
+        "base_model": "; ".join(f"{name}: {entry['base_model']}" for name, entry in experts.items()),
+        "training_files": [{"path": path, "licence": licence} for path, licence in licences.items()],
+        "training_cutoff": max(record["training_cutoff"] for record in records),
+        "note": " ".join(entry["note"] for entry in experts.values() if entry["note"]),
         "max_tokens": served.MAX_TOKENS,
         "engine": ENGINE,
-        "temperature": round(recipe["temperature"], 4),
-        "calibration": _scaling(recipe["temperature"], len(recipe["labels"])),
-        "dev": {},
+        "experts": experts,
+        "dev": _together(experts),
     }
 
 
-def _scaling(temperature: float, labels: int) -> dict[str, list[float]]:
-    return {"scale": [1 / temperature] * labels, "bias": [0.0] * labels}
+def _together(experts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The experts' development figures under the keys of a model of all languages."""
+    measured = {name: entry["dev"] for name, entry in experts.items() if entry["dev"]}
+    if not measured:
+        return {}
+    weights = [dev["int8"]["all"]["n"] for dev in measured.values()]
+    same = np.average([dev["same_decision_as_fp32"] for dev in measured.values()], weights=weights)
+    return {kind: {name: dev[kind]["all"] for name, dev in measured.items()} for kind in ("int8", "fp32")} | {
+        "int8_by_file": {
+            (f"{file}, {name}" if "/" in file and "own_sentences" in file else file): figures
+            for name, dev in measured.items()
+            for file, figures in dev["int8_by_file"].items()
+            if file != "all"
+        },
+        "ece_cross_fitted": {name: dev["ece_cross_fitted"] for name, dev in measured.items()},
+        "same_decision_as_fp32": round(float(same), 4),
+    }
 
 
 def _write(folder: Path, metadata: dict[str, Any]) -> None:

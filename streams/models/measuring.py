@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-from shutil import copyfile
+import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from streams.models import calibration, datasets, metrics
-from streams.models.served import Scorer
-from streams.models.splitting import split
+from streams.models.served import Expert, Scorer, pair
+from streams.models.splitting import duplicate_key, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from streams.models.datasets import Example
 
 _SMALLEST = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One expert as int8 in `folder` and as fp32 in `full`, under the names of its metadata entry."""
+
+    folder: Path
+    full: Path
+    entry: dict[str, Any]
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The scaling found on the development split, and the figures there."""
+
+    calibration: dict[str, Any]
+    dev: dict[str, Any]
 
 
 def by_group(
@@ -43,45 +61,44 @@ def by_group(
 
 
 def development_split(recipe: dict[str, Any], data: Path) -> list[Example]:
-    """The examples that the recipe's training never saw."""
-    return split(datasets.load(recipe["task"], data, recipe["exclude"]), recipe["dev_share"])[1]
+    """The examples of the recipe's language that its training never saw."""
+    dev = split(datasets.load(recipe["task"], data, recipe["exclude"]), recipe["dev_share"])[1]
+    return [e for e in dev if recipe.get("language", "") in {"", e.language}]
 
 
-def measure(folder: Path, full: Path, recipe: dict[str, Any], data: Path) -> dict[str, Any]:
-    """Compare the int8 model in `folder` with the fp32 graph `full` on the development split.
+def measure(exported: Exported, recipe: dict[str, Any], data: Path) -> Measured:
+    """Calibrate the int8 model, since that is the one served, and compare it with the fp32 graph.
 
-    The temperature is fitted on the int8 model, since that is the one served. `folder` must hold an
-    uncalibrated metadata.json (scale 1, bias 0).
+    The expected calibration error that counts is the cross-fitted one: each text scaled by what was found without it.
     """
     dev = development_split(recipe, data)
     labels, truth = recipe["labels"], np.array([e.label for e in dev])
-    served = log_probabilities(folder, dev)
-    temperature = calibration.fit_temperature(served, truth)
-    exact = _of_full_graph(folder, full, dev)
-    return {
-        "temperature": round(temperature, 4),
-        "int8": by_group(served / temperature, dev, labels, lambda e: e.language),
-        "int8_by_file": by_group(served / temperature, dev, labels, lambda e: e.origin),
-        "int8_uncalibrated_ece": by_group(served, dev, labels, lambda e: e.language)["all"]["ece"],
-        "fp32": by_group(exact / temperature, dev, labels, lambda e: e.language),
-        "same_decision_as_fp32": round(float((served.argmax(1) == exact.argmax(1)).mean()), 4),
-        "batch_invariant": is_batch_invariant(folder, dev),
+    served, exact = (_logits(exported, folder, dev) for folder in (exported.folder, exported.full))
+    folds = [zlib.crc32((e.key or duplicate_key(e.text)).encode()) % calibration.FOLDS for e in dev]
+    method = calibration.best(served, truth, folds)
+    fit = calibration.METHODS[method]
+    unseen = calibration.cross_fitted(fit, served, truth, folds)
+    factors, shifts = fit(served, truth)
+    scaled, exactly = served * factors + shifts, exact * factors + shifts
+    figures = {
+        "int8": by_group(scaled, dev, labels, lambda e: e.language),
+        "int8_by_file": by_group(scaled, dev, labels, lambda e: e.origin),
+        "fp32": by_group(exactly, dev, labels, lambda e: e.language),
+        "ece_uncalibrated": _all(served, dev, labels)["ece"],
+        "ece_cross_fitted": _all(unseen, dev, labels)["ece"],
+        "same_decision_as_fp32": round(float((scaled.argmax(1) == exactly.argmax(1)).mean()), 4),
     }
+    loss = figures["fp32"]["all"]["macro_f1"] - figures["int8"]["all"]["macro_f1"]
+    return Measured(
+        {"method": method, "scale": factors.round(6).tolist(), "bias": shifts.round(6).tolist()},
+        figures | {"int8_loss_macro_f1": round(loss, 4)},
+    )
 
 
-def log_probabilities(folder: Path, examples: Sequence[Example]) -> NDArray[np.float64]:
-    """The served model's answers as logits (up to a constant a row), shape (examples, labels)."""
-    scorer = Scorer(folder)
-    try:
-        probabilities = scorer.many([(e.text, e.target) for e in examples])
-    finally:
-        scorer.close()
-    return np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST))
-
-
-def is_batch_invariant(folder: Path, examples: Sequence[Example], sample: int = 256) -> bool:
-    """Whether texts score the same to the last bit alone, together and in reverse order."""
-    pairs = [(e.text, e.target) for e in examples[:sample]]
+def is_batch_invariant(folder: Path, task: str, data: Path, sample: int = 256) -> bool:
+    """Whether texts of both languages score the same to the last bit alone, together and in reverse order."""
+    dev = split(datasets.load(task, data))[1]
+    pairs = [(e.text, e.target) for e in dev[:: max(1, len(dev) // sample)]]
     scorer = Scorer(folder)
     try:
         together = scorer.many(pairs)
@@ -92,10 +109,19 @@ def is_batch_invariant(folder: Path, examples: Sequence[Example], sample: int = 
     return bool(np.array_equal(together, alone) and np.array_equal(together, reversed_))
 
 
-def _of_full_graph(folder: Path, full: Path, examples: Sequence[Example]) -> NDArray[np.float64]:
-    with tempfile.TemporaryDirectory() as scratch:
-        twin = Path(scratch)
-        for name in ("tokenizer.json", "metadata.json"):
-            copyfile(folder / name, twin / name)
-        (twin / "model.onnx").symlink_to(full)
-        return log_probabilities(twin, examples)
+def _logits(exported: Exported, folder: Path, dev: Sequence[Example]) -> NDArray[np.float64]:
+    """The network's logits, up to a constant a row, shape (examples, labels)."""
+    labels = len(exported.entry["calibration"]["scale"])
+    plain = {"scale": [1.0] * labels, "bias": [0.0] * labels}
+    expert = Expert(folder, exported.entry | {"calibration": plain}, exported.engine, threads=1)
+    pairs = [pair(e.text, e.target) for e in dev]
+    try:
+        found = expert.probabilities([item if item[1] else item[0] for item in pairs])
+    finally:
+        expert.close()
+    return np.log(np.maximum(found.astype(np.float64), _SMALLEST))
+
+
+def _all(logits: NDArray[np.float64], dev: Sequence[Example], labels: Sequence[str]) -> dict[str, Any]:
+    figures: dict[str, Any] = by_group(logits, dev, labels, lambda _: "all")["all"]
+    return figures

@@ -9,22 +9,30 @@ from __future__ import annotations
 import json
 import logging
 import random
-import shutil
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from streams.models import calibration, datasets, network, served
+from streams.models import (
+    calibration,
+    checkpoints,
+    datasets,
+    encoding,
+    lora,
+    network,
+    objectives,
+    run_report,
+)
 from streams.models.measuring import by_group
-from streams.models.recipes import LABELS, TRAINING_CUTOFF, batches_of_like_length, hide_targets
-from streams.models.splitting import split
+from streams.models.recipes import LABELS, batches_of_like_length, drawn, hide_targets
+from streams.models.splitting import falls_in, split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,17 +46,29 @@ _LOG_EVERY = 50
 def train(
     recipe: Recipe, data: Path, backbone: Path, out: Path, *, resume: bool = False, threads: int = 0
 ) -> dict[str, Any]:
-    """Fine-tune and leave weights.pt, tokenizer.json and recipe.json (with dev figures) in `out`."""
+    """Fine-tune and leave weights.pt, tokenizer.json, history.json and recipe.json (with dev figures) in `out`."""
     network.require_torch()
     out.mkdir(parents=True, exist_ok=True)
-    examples, dev = split(datasets.load(recipe.task, data, recipe.exclude), recipe.dev_share)
-    log.info("%s: %d training, %d development examples", recipe.task, len(examples), len(dev))
+    examples, dev = sides(recipe, data)
+    log.info("%s: %d training, %d development examples", recipe.name, len(examples), len(dev))
     run = _Run(recipe, backbone, out, threads)
     for epoch in range(run.restore() if resume else 0, recipe.epochs):
         run.epoch(examples, epoch)
+        figures, _ = run.figures(dev)
+        run.history["epochs"].append({"epoch": epoch + 1, "dev": figures})
         run.save(epoch + 1)
-        log.info("epoch %d of %d: dev %s", epoch + 1, recipe.epochs, run.figures(dev)[0])
-    return run.finish(dev, datasets.used_sources(recipe.task, recipe.exclude))
+        log.info("epoch %d of %d: dev %s", epoch + 1, recipe.epochs, figures)
+    return run.finish(dev)
+
+
+def sides(recipe: Recipe, data: Path) -> tuple[list[Example], list[Example]]:
+    """(training, development) examples of a recipe; the split is made over all files before any thinning."""
+    known = datasets.load(recipe.task, data, recipe.exclude)
+    examples, dev = (
+        [e for e in side if recipe.language in {"", e.language}] for side in split(known, recipe.dev_share)
+    )
+    examples = [e for e in examples if falls_in(f"part:{e.key or e.text}", recipe.train_share)]
+    return datasets.thinned(examples, recipe.task, recipe.keep), dev
 
 
 class _Run:
@@ -61,44 +81,67 @@ class _Run:
             torch.set_num_threads(threads)
         torch.manual_seed(recipe.seed)
         self.recipe, self.backbone, self.out, self.labels = recipe, backbone, out, LABELS[recipe.task]
-        self.model = network.build(backbone, len(self.labels))
-        self.tokenizer = _tokenizer(backbone, recipe.max_tokens)
-        # most of the 36,872 rows are hardly met here: frozen, they keep what pre-training knew
-        self.model.encoder.embeddings.word_embeddings.weight.requires_grad = not recipe.freeze_embeddings
-        body = [p for p in self.model.encoder.parameters() if p.requires_grad]
-        head = self.model.head.parameters()
-        groups = [
-            {"params": body, "lr": recipe.learning_rate},
-            {"params": list(head), "lr": recipe.learning_rate * recipe.head_factor},
-        ]
+        self.model = network.build(
+            backbone, len(self.labels), dropout=recipe.dropout, attention_dropout=recipe.attention_dropout
+        )
+        self.tokenizer = encoding.tokenizer(backbone, recipe.max_tokens)
+        self.embeddings = self.model.encoder.embeddings.word_embeddings.weight
+        # most rows are hardly met here: frozen, they keep what pre-training knew
+        self.embeddings.requires_grad = not recipe.freeze_embeddings
+        if recipe.lora_rank:
+            lora.adapt(self.model, recipe.lora_rank)
+        groups = network.parameter_groups(
+            self.model, recipe.learning_rate, recipe.head_factor, recipe.layer_decay
+        )
         self.optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
-        self.rates = [float(group["lr"]) for group in groups]  # type: ignore[arg-type]
+        self.rates = [float(group["lr"]) for group in groups]
+        self.history: dict[str, Any] = {"seconds": 0.0, "texts": 0, "steps": [], "epochs": []}
+        self.kept: list[dict[str, Any]] = []  # the weights after each of the last epochs, for their mean
 
     def epoch(self, examples: Sequence[Example], epoch: int) -> None:
         """One pass over all examples."""
         import torch
 
-        torch.manual_seed(self.recipe.seed * 1_000 + epoch)
-        encodings = self._encode(hide_targets(examples, self.recipe.seed, epoch))
-        order = random.Random(f"{self.recipe.seed}:{epoch}:order")  # noqa: S311
-        batches = batches_of_like_length([len(e) for e in encodings], self.recipe.batch, order)
+        recipe, began = self.recipe, time.monotonic()
+        torch.manual_seed(recipe.seed * 1_000 + epoch)
+        order = random.Random(f"{recipe.seed}:{epoch}:order")  # noqa: S311
+        pairs = hide_targets(self._hideable(examples), recipe.seed, epoch)
+        chosen = drawn(examples, recipe.balance, order)
+        ids = encoding.token_ids(self.tokenizer, pairs, recipe.target)
+        taught = self._taught(pairs)
+        batches = batches_of_like_length([len(ids[i]) for i in chosen], recipe.batch, order)
         self.model.train()
-        for step, batch in enumerate(_progress(batches, f"epoch {epoch + 1}")):
-            self._set_rate((epoch + step / len(batches)) / self.recipe.epochs)
+        losses: list[float] = []
+        for step, places in enumerate(_progress(batches, f"epoch {epoch + 1}")):
+            batch = [chosen[i] for i in places]
+            self._set_rate((epoch + step / len(batches)) / recipe.epochs)
             truth = torch.tensor([examples[i].label for i in batch])
-            loss = torch.nn.functional.cross_entropy(
-                self._logits([encodings[i] for i in batch]),
-                truth,
-                label_smoothing=self.recipe.label_smoothing,
+            rows = [ids[i] for i in batch]
+            losses.append(
+                objectives.backward(
+                    recipe,
+                    lambda rows=rows: encoding.logits_of(self.model, rows),  # type: ignore[misc]
+                    self.embeddings,
+                    truth,
+                    None if taught is None else torch.tensor(taught[batch], dtype=torch.float32),
+                )
             )
-            loss.backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.optimiser.step()
             self.optimiser.zero_grad()
+            if len(losses) == _LOG_EVERY or step + 1 == len(batches):
+                place = epoch + (step + 1) / len(batches)
+                self.history["steps"].append({"epoch": round(place, 4), "loss": float(np.mean(losses))})
+                losses.clear()
+        self.history["seconds"] += time.monotonic() - began
+        self.history["texts"] += len(chosen)
+        self.kept.append({k: v.clone() for k, v in self.model.state_dict().items()})
+        del self.kept[: -recipe.average_last]
 
     def figures(self, dev: Sequence[Example]) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """(accuracy and macro-F1 by source file, logits of shape (examples, labels))."""
-        logits = self._predict([(e.text, e.target) for e in dev])
+        ids = encoding.token_ids(self.tokenizer, [(e.text, e.target) for e in dev], self.recipe.target)
+        logits = encoding.predict(self.model, ids)
         return by_group(logits, dev, self.labels, lambda e: e.origin), logits
 
     def save(self, epochs_done: int) -> None:
@@ -109,9 +152,12 @@ class _Run:
             "epoch": epochs_done,
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "kept": self.kept,
+            "history": self.history,
         }
         torch.save(state, self.out / "state.tmp")
         (self.out / "state.tmp").replace(self.out / "state.pt")
+        (self.out / "history.json").write_text(json.dumps(self.history, indent=1), "utf-8")
 
     def restore(self) -> int:
         """Epochs already done (0 without a checkpoint)."""
@@ -122,61 +168,38 @@ class _Run:
         state = torch.load(self.out / "state.pt", weights_only=True)
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.kept, self.history = state["kept"], state["history"]
         return int(state["epoch"])
 
-    def finish(self, dev: Sequence[Example], sources: Sequence[datasets.Source]) -> dict[str, Any]:
-        """Fit the temperature, write the final files, return what recipe.json holds."""
-        import torch
-
+    def finish(self, dev: Sequence[Example]) -> dict[str, Any]:
+        """Average, fit the temperature, write the final files, return what recipe.json holds."""
+        if len(self.kept) > 1:
+            self.model.load_state_dict(checkpoints.mean_of(self.kept))
+        lora.merge(self.model)
         _, logits = self.figures(dev)
-        temperature = calibration.fit_temperature(logits, np.array([e.label for e in dev]))
-        count = len(self.labels)
-        record = {
-            **asdict(self.recipe),
-            "labels": list(self.labels),
-            "backbone": str(self.backbone),
-            "base_model": f"{self.backbone.name} (intfloat/multilingual-e5-small, MIT, vocabulary cut)",
-            "files": [{"path": s.path, "licence": s.licence} for s in sources]
-            + [{"path": datasets.OWN, "licence": "this project's"}],
-            "training_cutoff": TRAINING_CUTOFF,
-            "temperature": temperature,
-            "calibration": {"scale": [1 / temperature] * count, "bias": [0.0] * count},
-            "dev": by_group(logits / temperature, dev, self.labels, lambda e: e.language),
-            "dev_by_file": by_group(logits / temperature, dev, self.labels, lambda e: e.origin),
-        }
-        torch.save(self.model.state_dict(), self.out / "weights.pt")
-        shutil.copyfile(self.backbone / "tokenizer.json", self.out / "tokenizer.json")
-        (self.out / "recipe.json").write_text(json.dumps(record, ensure_ascii=False, indent=1), "utf-8")
-        log.info("done: temperature %.3f, dev %s", temperature, record["dev"])
+        record = checkpoints.describe(self.recipe, self.backbone, self.history, logits, dev)
+        checkpoints.write(self.out, self.model.state_dict(), self.backbone / "tokenizer.json", record)
+        run_report.draw(self.history, self.recipe.name, self.out / "curves.png")
         return record
 
-    def _encode(self, pairs: Sequence[tuple[str, str]]) -> list[list[int]]:
-        cleaned = [served.pair(*item) for item in pairs]
-        encodings = self.tokenizer.encode_batch([item if item[1] else item[0] for item in cleaned])
-        return [encoding.ids for encoding in encodings]
+    def _hideable(self, examples: Sequence[Example]) -> Sequence[Example]:
+        """The examples with the chances that this recipe gives them."""
+        if not self.recipe.target_dropout:
+            return [replace(e, target_dropout=0.0) for e in examples]
+        own = self.recipe.own_dropout
+        return [replace(e, target_dropout=own) if e.origin == datasets.OWN else e for e in examples]
 
-    def _logits(self, ids: Sequence[list[int]]) -> Any:
-        import torch
-
-        width = max(len(row) for row in ids)
-        padding = self.model.encoder.config.pad_token_id
-        tokens = torch.tensor([row + [padding] * (width - len(row)) for row in ids])
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in ids])
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return self.model(tokens, mask).float()
-
-    def _predict(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-        import torch
-
-        encodings = self._encode(pairs)
-        order = sorted(range(len(encodings)), key=lambda i: len(encodings[i]))
-        logits = np.zeros((len(encodings), len(self.labels)))
-        self.model.eval()
-        with torch.inference_mode():
-            for start in range(0, len(order), self.recipe.batch):
-                batch = order[start : start + self.recipe.batch]
-                logits[batch] = self._logits([encodings[i] for i in batch]).numpy()
-        return logits
+    def _taught(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64] | None:
+        """Mean probabilities of the teachers, shape (texts, labels)."""
+        found = []
+        for folder in map(Path, self.recipe.teachers):
+            recipe = json.loads((folder / "recipe.json").read_text("utf-8"))
+            model = checkpoints.load_network(folder, recipe)
+            ids = encoding.token_ids(
+                encoding.tokenizer(folder, recipe["max_tokens"]), pairs, recipe["target"]
+            )
+            found.append(calibration.softmax(encoding.predict(model, ids)))
+        return np.mean(found, axis=0) if found else None
 
     def _set_rate(self, done: float) -> None:
         """Linear warm-up, then linear decay to zero; `done` is the share of the run in [0, 1)."""
@@ -184,37 +207,6 @@ class _Run:
         factor = done / warm_up if done < warm_up else (1 - done) / (1 - warm_up)
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
-
-
-def load_checkpoint(
-    folder: Path, recipe: dict[str, Any]
-) -> Callable[[Sequence[tuple[str, str]]], NDArray[np.float64]]:
-    """A finished checkpoint as a function from (text, target) pairs to calibrated probabilities, fp32."""
-    network.require_torch()
-    import torch
-
-    model = network.build(recipe["backbone"], len(recipe["labels"]))
-    model.load_state_dict(torch.load(folder / "weights.pt", map_location="cpu", weights_only=True))
-    model.eval()
-    tokenizer = _tokenizer(folder, recipe["max_tokens"])
-    scale = np.array(recipe["calibration"]["scale"])
-
-    def one(item: tuple[str, str]) -> NDArray[np.float64]:
-        text, target = served.pair(*item)
-        ids = torch.tensor([(tokenizer.encode(text, target) if target else tokenizer.encode(text)).ids])
-        with torch.inference_mode():
-            return np.asarray(model(ids, torch.ones_like(ids)).double().numpy() * scale)
-
-    return lambda pairs: calibration.softmax(np.concatenate([one(item) for item in pairs]))
-
-
-def _tokenizer(backbone: Path, max_tokens: int) -> Any:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(backbone / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens, strategy="only_first")
-    return tokenizer
 
 
 def _progress(batches: list[list[int]], name: str) -> Iterator[list[int]]:

@@ -39,6 +39,8 @@ WIDTH_STEP = 4
 MAX_BATCH = 16
 _URL = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S+", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_LATIN = re.compile(r"[A-Za-z]")
 
 
 class UnreadableTextError(ValueError):
@@ -181,32 +183,53 @@ class Expert:
 
 
 class Scorer:
-    """Texts to calibrated probabilities, float32 of shape (texts, labels); needs no Triton."""
+    """Texts to calibrated probabilities, float32 of shape (texts, labels); needs no Triton.
+
+    A version holds an expert a language (`experts` in metadata.json) or, in the oldest layout, one network for
+    all texts. The script of a text alone decides which one reads it.
+    """
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         self.metadata: dict[str, Any] = json.loads((folder / "metadata.json").read_text("utf-8"))
         self._simplified = read_simplified(folder)
-        entry = {
-            "model": "model.onnx",
-            "tokenizer": "tokenizer.json",
-            "calibration": self.metadata["calibration"],
-        }
+        single = {"model": "model.onnx", "tokenizer": "tokenizer.json"} | self.metadata
+        entries = self.metadata.get("experts") or {"any": single}
         engine = self.metadata.get("engine", "onnxruntime")
-        self._expert = Expert(folder, entry, engine, threads or len(os.sched_getaffinity(0)))
+        workers = threads or len(os.sched_getaffinity(0))
+        self.experts = {name: Expert(folder, entry, engine, workers) for name, entry in entries.items()}
 
     def many(self, texts_and_targets: Sequence[tuple[str, str]]) -> np.ndarray:
         """Probabilities of each text, independent of its neighbours, shape (texts, labels)."""
-        if not texts_and_targets:
-            return np.zeros((0, len(self.metadata["labels"])), dtype=np.float32)
-        return self._expert.probabilities([self._read(*item) for item in texts_and_targets])
+        found = np.zeros((len(texts_and_targets), len(self.metadata["labels"])), dtype=np.float32)
+        texts = [self.read(*item) for item in texts_and_targets]
+        names = np.array([self.expert_for(text) for text, _ in texts_and_targets])
+        for name, expert in self.experts.items():
+            places = np.flatnonzero(names == name)
+            if places.size:
+                found[places] = expert.probabilities([texts[place] for place in places])
+        return found
 
-    def close(self) -> None:
-        """End the engine's threads."""
-        self._expert.close()
+    def expert_for(self, text: str) -> str:
+        """The name of the expert that reads a text."""
+        language = script(text)
+        return language if language in self.experts else next(iter(self.experts))
 
-    def _read(self, text: str, target: str) -> str | tuple[str, str]:
+    def read(self, text: str, target: str) -> str | tuple[str, str]:
+        """A text and its target as the tokenizer gets them."""
         text, target = (part.translate(self._simplified) for part in pair(text, target))
         return (text, target) if target else text
+
+    def close(self) -> None:
+        """End the engines' threads."""
+        for expert in self.experts.values():
+            expert.close()
+
+
+def script(text: str) -> str:
+    """`zh` where at least a seventh of the letters are ideographs, else `en`."""
+    head = text[:MAX_TEXT_CHARS]
+    ideographs = len(_HAN.findall(head))
+    return "zh" if ideographs and ideographs * 6 >= len(_LATIN.findall(head)) else "en"
 
 
 def read_simplified(folder: Path) -> dict[int, int]:

@@ -23,18 +23,18 @@ def checkpoint(tmp_path):
 
 def test_training_without_torch_names_the_extra(tmp_path):
     with pytest.raises(Misconfigured, match=r"`train` extra"):
-        training.train(Recipe("topic"), tmp_path, tmp_path, tmp_path / "out")
+        training.train(Recipe(task="topic"), tmp_path, tmp_path, tmp_path / "out")
 
 
 def test_export_without_torch_names_the_extra_and_touches_nothing(checkpoint, tmp_path):
     with pytest.raises(Misconfigured, match=r"`train` extra"):
-        export.export(checkpoint, "topic", tmp_path / "repo")
+        export.export([checkpoint], "topic", tmp_path / "repo", 2)
     assert not (tmp_path / "repo").exists()
 
 
 def test_export_of_another_tasks_checkpoint_is_refused(checkpoint, tmp_path):
     with pytest.raises(Misconfigured, match="holds a topic model, not sentiment"):
-        export.export(checkpoint, "sentiment", tmp_path / "repo")
+        export.export([checkpoint], "sentiment", tmp_path / "repo", 2)
 
 
 def test_evaluation_through_a_checkpoint_without_torch_names_the_extra(checkpoint):
@@ -43,7 +43,6 @@ def test_evaluation_through_a_checkpoint_without_torch_names_the_extra(checkpoin
 
 
 def test_evaluation_through_onnx_without_the_runtime_names_the_extra(tmp_path, monkeypatch):
-    (tmp_path / "model.onnx").touch()
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     metadata = {"labels": ["a"], "calibration": {"scale": [1.0], "bias": [0.0]}}
     (tmp_path / "metadata.json").write_text(json.dumps(metadata), "utf-8")

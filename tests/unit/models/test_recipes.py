@@ -1,5 +1,11 @@
+import json
 import random
+from dataclasses import asdict
 
+import pytest
+
+from streams.errors import Misconfigured
+from streams.models import recipes
 from streams.models.datasets import Example
 from streams.models.recipes import batches_of_like_length, hide_targets
 
@@ -36,3 +42,44 @@ def test_batches_hold_every_example_once_and_texts_of_like_length():
     assert sorted(i for batch in batches for i in batch) == list(range(1_000))
     padded = sum(max(lengths[i] for i in batch) * len(batch) for batch in batches)
     assert padded < 1.1 * sum(lengths)
+
+
+def test_every_bundled_recipe_is_read_and_says_which_task_and_language_it_is_for():
+    loaded = [recipes.load(name) for name in recipes.names()]
+    assert {(r.task, r.language) for r in loaded} >= {
+        (task, language) for task in ("sentiment", "topic") for language in ("en", "zh")
+    }
+    assert all(r.note for r in loaded)
+
+
+def test_a_field_that_recipes_do_not_have_is_refused_by_name():
+    with pytest.raises(Misconfigured, match="learning_speed"):
+        recipes.parse('task = "topic"\nlearning_speed = 1\n', "mine")
+
+
+def test_an_unknown_recipe_is_answered_with_the_bundled_names():
+    with pytest.raises(Misconfigured, match="topic-zh"):
+        recipes.load("no-such-recipe")
+
+
+def test_options_override_the_file_and_missing_ones_do_not(tmp_path):
+    (tmp_path / "r.toml").write_text('task = "topic"\nseed = 5\nepochs = 7\n', "utf-8")
+    recipe = recipes.load(str(tmp_path / "r.toml"), seed=9, epochs=None)
+    assert (recipe.seed, recipe.epochs, recipe.name) == (9, 7, "r")
+
+
+def test_adversarial_steps_need_trainable_embeddings():
+    with pytest.raises(Misconfigured, match="freeze_embeddings"):
+        recipes.parse('task = "topic"\nfgm = 1.0\n', "mine")
+
+
+def test_a_recipe_survives_being_written_into_a_checkpoint():
+    recipe = recipes.load("sentiment-zh", exclude=("a.csv",))
+    assert recipes.of_record(json.loads(json.dumps(asdict(recipe)))) == recipe
+
+
+def test_balanced_sampling_draws_rare_classes_more_often():
+    examples = [Example(f"t{i}", "", int(i >= 900), "en", "test") for i in range(1_000)]
+    assert recipes.drawn(examples, 0.0, random.Random(1)) == list(range(1_000))
+    rare = sum(examples[i].label for i in recipes.drawn(examples, 1.0, random.Random(1)))
+    assert 400 < rare < 600
