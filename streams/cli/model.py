@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli import model_training
+from streams.cli import model_release, model_training
 from streams.cli.model_training import TaskOption  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
     from streams.models.evaluation import Model
-    from streams.models.rollout import Rolled
 
 app = typer.Typer(help="Fine-tune, evaluate and export the sentiment and topic models.", no_args_is_help=True)
 
@@ -63,6 +60,16 @@ def evaluate(
         "model_repo"
     ),
     version: Annotated[int, typer.Option(min=1, help="With --through onnx: the version directory.")] = 1,
+    baselines: Annotated[
+        bool,
+        typer.Option("--baselines", help="Lexicon, counted words and untuned backbone on the same rows."),
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="With --baselines: the labelled files that they learn from.")
+    ] = None,
+    backbone: Annotated[
+        Path | None, typer.Option(help="With --baselines: the untuned model's folder.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Measure a model on a labelled file.
@@ -76,6 +83,10 @@ def evaluate(
     columns = evaluation.Columns(text_column, label_column, target_column)
     labelled = evaluation.read(file, columns, model.labels, language.value if language else None)
     figures = evaluation.evaluate(model, labelled)
+    if baselines:
+        from streams.models.baselines import table
+
+        figures["baselines"] = table(labelled, model.labels, data, backbone)
     print(json.dumps(figures, ensure_ascii=False)) if as_json else _table(figures)
 
 
@@ -99,92 +110,8 @@ def card(
         print(text, end="")
 
 
-GATES = "gates.toml"
-
-
-@app.command()
-def promote(
-    *,
-    candidate: Annotated[
-        Path, typer.Argument(metavar="VERSION_DIR", help="Folder with model.py and metadata.json.")
-    ],
-    repo: Annotated[Path, typer.Option(help="The repository that Triton serves.")] = Path("model_repo"),
-    gates: Annotated[
-        Path | None, typer.Option(help="The gates; default: gates.toml in the repository.")
-    ] = None,
-    dev: Annotated[Path | None, typer.Option(help="Folder of labelled CSVs that gates may name.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-) -> None:
-    """Serve a new model version, if it passes the gates; no request fails meanwhile.
-
-    Example: sentiwatch model promote out/sentiment/2 --dev dev/
-    """
-    from streams.models import gates as gate
-    from streams.models.rollout import Repository, read_metadata
-
-    rules = gate.read(gates or repo / GATES)
-    metadata = read_metadata(candidate)
-    server = Repository(repo, _triton_url())
-    try:
-        rolled = server.promote(
-            candidate,
-            lambda name: gate.refusals(
-                rules, metadata, lambda file, target: _measured(name, dev, file, target)
-            ),
-        )
-    finally:
-        server.close()
-    _print_rolled(rolled, as_json=as_json)
-
-
-@app.command()
-def rollback(
-    *,
-    task: TaskOption,
-    to: Annotated[int | None, typer.Option(help="Version directory; default: the one before.")] = None,
-    repo: Annotated[Path, typer.Option(help="The repository that Triton serves.")] = Path("model_repo"),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-) -> None:
-    """Serve the version before again; no request fails meanwhile.
-
-    Example: sentiwatch model rollback --task sentiment
-    """
-    from streams.models.rollout import Repository
-
-    server = Repository(repo, _triton_url())
-    try:
-        rolled = server.rollback(task.value, to)
-    finally:
-        server.close()
-    _print_rolled(rolled, as_json=as_json)
-
-
-def _measured(name: str, dev: Path | None, file: str, target: str | None) -> dict[str, Any] | None:
-    """Figures of a model as served on a labelled file; None where the file is not at hand."""
-    from streams.models import evaluation
-    from streams.models.through_triton import TritonModel
-
-    if dev is None or not (dev / file).is_file():
-        print(f"not measured: {file}", file=sys.stderr)
-        return None
-    model = TritonModel(_triton_url(), name)
-    columns = evaluation.Columns(target=target)
-    return evaluation.evaluate(model, evaluation.read(dev / file, columns, model.labels))
-
-
-def _triton_url() -> str:
-    from streams.settings import load_settings, require
-
-    return require(load_settings().triton.url, "SENTIWATCH_TRITON__URL")
-
-
-def _print_rolled(rolled: Rolled, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(asdict(rolled)))
-    else:
-        print(
-            f"{rolled.task}: {rolled.model_version} serves, version {rolled.version} (before: {rolled.before})"
-        )
+for _release in model_release.COMMANDS:
+    app.command()(_release)
 
 
 def _model(task: str, through: Through, folder: Path | None) -> Model:
@@ -193,7 +120,7 @@ def _model(task: str, through: Through, folder: Path | None) -> Model:
     if through is Through.triton:
         from streams.models.through_triton import TritonModel
 
-        return TritonModel(_triton_url(), task)
+        return TritonModel(model_release.triton_url(), task)
     if folder is None:
         raise typer.BadParameter("--through checkpoint needs --checkpoint DIR")
     return evaluation.OnnxModel(folder) if through is Through.onnx else evaluation.CheckpointModel(folder)
@@ -201,12 +128,11 @@ def _model(task: str, through: Through, folder: Path | None) -> Model:
 
 def _table(figures: dict[str, Any]) -> None:
     from rich.console import Console
-    from rich.table import Table
+
+    from streams.cli.evaluation_tables import tables
 
     console = Console()
     summary = ("n", "accuracy", "macro_f1", "weighted_f1", "ece", "texts_per_second", "model_version")
     console.print("  ".join(f"{name} {figures[name]}" for name in summary), highlight=False)
-    table = Table("class", "precision", "recall", "f1", "support")
-    for name, row in figures["per_class"].items():
-        table.add_row(name, *(str(row[column]) for column in ("precision", "recall", "f1", "support")))
-    console.print(table)
+    for table in tables(figures):
+        console.print(table)

@@ -24,9 +24,12 @@ def csv_file(tmp_path, content: str):
 def test_figures_have_the_keys_that_outside_checks_rely_on(tmp_path):
     path = csv_file(tmp_path, "text,label\nup we go,positive\ndown,negative\nup?,negative\n")
     figures = evaluate(FakeModel(), read(path, Columns(), SENTIMENT_LABELS))
-    assert set(figures) == {
+    assert set(figures) >= {
         "n", "accuracy", "macro_f1", "weighted_f1", "ece", "per_class", "texts_per_second", "model_version"
     }  # fmt: skip
+    assert figures["confusion"]["negative"] == {"negative": 1, "neutral": 0, "positive": 1}
+    assert figures["intervals"]["accuracy"][0] <= figures["accuracy"] <= figures["intervals"]["accuracy"][1]
+    assert figures["slices"]["language=en"]["n"] == 3
     assert figures["n"] == 3
     assert figures["accuracy"] == pytest.approx(2 / 3, abs=1e-4)
     assert figures["model_version"] == "sentiment-0.0.0-test"
@@ -73,3 +76,10 @@ def test_a_file_that_does_not_fit_is_refused_in_one_clear_line(tmp_path, content
 def test_a_missing_file_is_one_clear_line(tmp_path):
     with pytest.raises(Misconfigured, match="cannot read"):
         read(tmp_path / "absent.csv", Columns(), SENTIMENT_LABELS)
+
+
+def test_flashes_are_mapped_onto_one_topic_and_unknown_ones_left_out(tmp_path):
+    path = tmp_path / "flashes.json"
+    path.write_text('[["欧元下跌", "外国 外汇"], ["无", "费劲"]]', "utf-8")
+    labelled = read(path, Columns(), TOPIC_SLUGS)
+    assert [TOPIC_SLUGS[i] for i in labelled.truth] == ["currencies"]
