@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from streams.domain.batch import Batch, Move
 from streams.domain.document import DeadLetter
 from streams.domain.outcome import Drop, Keep, Reason, Reject
-from streams.stages.read_record import read_record
+from streams.stages.read_record import in_time, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,11 +36,12 @@ YIELD_EVERY = 32
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A valid document with the watermark of its partition just before it."""
+    """A valid document with the watermark of its partition just before it, and when it could be known."""
 
     document: Document
     record: RawRecord
     known_watermark: datetime | None
+    known_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,14 @@ class Pipeline:
         touched: dict[SourcePartition, PartitionClock] = {}
         for record in records:
             clock = touched.setdefault(record.source, clocks[record.source])
-            outcome = self._read(record, clock.source_class)
+            outcome = in_time(self._read(record, clock.source_class), clock.watermark, self.limits)
+            if isinstance(outcome, Reject):
+                clock.count_reject()
             known = clock.advance(record.offset, event_time_of(outcome), record.timestamp)
             if isinstance(outcome, Keep):
                 if self.erasures is None or not self.erasures.covers(outcome.value):
-                    documents.append(Read(outcome.value, record, known))
+                    known_at = clock.knows_at(record.timestamp)
+                    documents.append(Read(outcome.value, record, known, known_at))
             elif isinstance(outcome, Reject):
                 letters.append(DeadLetter(record, outcome.reason.value, outcome.detail))
         moves = tuple(clock.take_move() for clock in touched.values())
@@ -109,7 +113,9 @@ class Pipeline:
     async def _enrich(self, documents: Sequence[Read]) -> list[Enriched]:
         enriched = []
         for number, item in enumerate(documents, start=1):
-            enriched.append(self.enricher.enrich(item.document, item.record, item.known_watermark))
+            enriched.append(
+                self.enricher.enrich(item.document, item.record, item.known_watermark, item.known_at)
+            )
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
         return enriched

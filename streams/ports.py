@@ -15,14 +15,22 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from streams.domain.batch import Batch
-    from streams.domain.closing import AlertChange, AlertFacts, ClosingState, StoryOf, Unassigned
+    from streams.domain.closing import (
+        AlertChange,
+        AlertFacts,
+        ClosedPane,
+        ClosingState,
+        StoryOf,
+        Unassigned,
+    )
     from streams.domain.document import Document, Probabilities, Progress, SourceClass, SourcePartition
     from streams.domain.entity import EntityMention
     from streams.domain.episode import Episode
+    from streams.domain.knowledge import Knowledge
     from streams.domain.pool import HourlyCounts
     from streams.domain.score import ModelInfo, Question, ScoreKey
     from streams.domain.story import Leader
-    from streams.domain.summary import Knowledge, Range
+    from streams.domain.summary import Dirty, Range, Refold
     from streams.domain.surge import Row
     from streams.wire.outgoing import Outgoing
 
@@ -154,13 +162,13 @@ class ClosingTransaction(Protocol):
     async def pending(self, until: datetime, limit: int) -> list[tuple[datetime, int]]:
         """Pane ends <= ``until`` with documents whose story is open, ascending, and how many; at most ``limit``."""
 
-    async def take_dirty(self, before: datetime | None) -> set[datetime]:
-        """Starts of the panes (earlier than ``before``) that await folding; they are not marked afterwards."""
+    async def take_dirty(self, before: datetime | None) -> list[Dirty]:
+        """The panes (starting earlier than ``before``) that await folding; they are not marked afterwards."""
 
     async def has_dirty(self) -> bool:
         """Whether any pane awaits folding."""
 
-    async def put_dirty(self, panes: Iterable[datetime]) -> None:
+    async def put_dirty(self, panes: Iterable[Dirty]) -> None:
         """Mark panes for a later fold."""
 
     async def unassigned(self, until: datetime) -> list[Unassigned]:
@@ -175,11 +183,14 @@ class ClosingTransaction(Protocol):
     async def save_stories(self, stories: Sequence[StoryOf]) -> None:
         """Store new stories and the story of each document and of its mentions."""
 
-    async def presence(self, after: datetime, until: datetime) -> list[datetime]:
-        """Pane ends of [after, until] at which some partition had a record, ascending."""
+    async def presence(self, after: datetime, until: datetime, silence: timedelta) -> list[datetime]:
+        """Pane ends of (after, until] at which some partition had a record, and the last one of [after - silence, after]."""
 
     async def knowledge(self, after: datetime, until: datetime) -> Knowledge:
-        """When pane ends of (after, until] were known to be complete."""
+        """What the partitions' steps say about the pane ends of (after, until]."""
+
+    async def count_hours(self, start: datetime | None, until: datetime) -> None:
+        """Write the hourly counts of the days [start, until), as known at the end of each; None: from the run's first."""
 
     async def latest_episodes(self, since: datetime) -> list[Episode]:
         """The latest episode of each key, where it is firing or was held open after ``since``."""
@@ -204,17 +215,32 @@ class ClosingTransaction(Protocol):
     ) -> None:
         """Store an alert, its new events, with a new peak its documents, and with ``notify`` the messages."""
 
-    async def fold(self, size: str, groups: Sequence[Sequence[datetime]]) -> None:
-        """Write the windows of this size anew; groups are ascending starts that lie close together."""
+    async def fold_open(self, size: str, groups: Sequence[Sequence[datetime]]) -> None:
+        """Write open windows of this size anew from the current rows; groups are ascending starts that lie close together."""
 
-    async def digests(self, size: str, starts: Sequence[datetime]) -> dict[tuple[datetime, str], str]:
-        """A digest of each window and source class as stored."""
+    async def closing_windows(self, size: str, after: datetime, until: datetime) -> list[datetime]:
+        """Starts of the windows that end in (after, until] and have rows as of their end, or are folded as open ones."""
 
-    async def bump_revisions(self, size: str, windows: Sequence[tuple[datetime, str]]) -> None:
-        """One more revision for each of these (window start, source class)."""
+    async def fold_closing(self, size: str, starts: Sequence[datetime], known: Sequence[datetime]) -> None:
+        """Write these windows as of their own ends; ``known`` is when each was known to be complete."""
 
-    async def save_statuses(self, size: str, windows: Sequence[tuple[datetime, datetime]]) -> None:
-        """Windows (start, known_at) that are complete now, in all source classes."""
+    async def revise(self, size: str, revisions: Sequence[Refold], known: Sequence[datetime]) -> None:
+        """Write closed windows as of later pane ends; what changes moves to the history, and its window has a revision more."""
+
+    async def forget_revisions(self, size: str, starts: Sequence[datetime]) -> None:
+        """These windows have no history and no revision any more."""
+
+    async def later_panes(self, size: str, starts: Sequence[datetime], until: datetime) -> list[Refold]:
+        """The pane ends up to ``until`` that read these closed windows otherwise than the one before, each as a revision."""
+
+    async def recount_hours(self, days: Sequence[datetime]) -> None:
+        """Write the hourly counts of these UTC days anew, as far as they were written."""
+
+    async def save_panes(self, panes: Sequence[ClosedPane]) -> None:
+        """Note panes as closed, by source class."""
+
+    async def save_wider(self, size: str, windows: Sequence[tuple[datetime, datetime]]) -> None:
+        """Note windows (start, known_at) as closed; the worst of their panes decides what they are, a missing one degrades."""
 
     async def set_closed(self, until: datetime) -> None:
         """Every pane that ends at ``until`` or earlier is closed."""

@@ -162,6 +162,15 @@ class TimeSettings(Group):
     max_ahead: timedelta = Field(
         timedelta(minutes=5), description="event time may be this far ahead of the Kafka timestamp"
     )
+    horizon: timedelta = Field(
+        timedelta(0),
+        description="documents this far behind their partition's watermark are dead letters (too_old); whole days; 0 = none",
+    )
+    silent_after: timedelta = Field(
+        timedelta(days=1),
+        gt=timedelta(0),
+        description="windows are degraded where a partition said nothing for this long",
+    )
 
     @field_validator("day_cut")
     @classmethod
@@ -169,6 +178,14 @@ class TimeSettings(Group):
         """Days are made of whole panes."""
         if value % timedelta(minutes=5):
             raise ValueError("must be a multiple of five minutes")
+        return value
+
+    @field_validator("horizon")
+    @classmethod
+    def whole_days(cls, value: timedelta) -> timedelta:
+        """So that a whole day is either open or frozen, and no document of the last day is refused."""
+        if value % timedelta(days=1) or value < timedelta(0):
+            raise ValueError("must be whole days, or 0")
         return value
 
 

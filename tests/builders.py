@@ -100,6 +100,7 @@ def enriched(
         document=item,
         record=record or raw_record(),
         known_watermark=known,
+        known_at=(record or raw_record()).timestamp,
         text=text,
         text_hash=text_hash(text),
         language="en",

@@ -11,8 +11,9 @@ import numpy as np
 from streams.domain.closing import AlertFacts
 from streams.domain.detector import Thresholds
 from streams.domain.entity import MARKET
+from streams.domain.knowledge import Knowledge
 from streams.domain.pool import HOUR_US, HourlyCounts
-from streams.domain.summary import Knowledge, Range
+from streams.domain.summary import Range
 from streams.domain.surge import NEVER, PANE_US, Row, microseconds
 from streams.stages.detect import Detector
 from streams.stages.detector_memory import DetectorMemory, Stretch

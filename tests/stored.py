@@ -36,13 +36,13 @@ TOPICS = {"news": "news.raw.v1", "social": "social.raw.v1"}
 DOCUMENT = (
     "run_id", "event_time", "document_id", "source", "source_id", "source_class", "revision", "source_time",
     "content_hash", "deleted", "title", "content", "text_hash", "language", "url", "publisher", "source_key",
-    "topic", "topic_confidence", "companies", "signature", "known_wm", "known_pane", "ingest_time", "kafka_topic",
+    "topic", "topic_confidence", "companies", "signature", "known_wm", "known_pane", "known_at", "ingest_time", "kafka_topic",
     "kafka_partition", "kafka_offset", "sentiment_version", "topic_version",
 )  # fmt: skip
 MENTION = (
     "run_id", "event_time", "document_id", "entity_id", "source_class", "topic", "target", "relevance", "in_title",
     "method", "source_key", "companies", "p_neg", "p_neu", "p_pos", "sentiment_class", "confidence", "known_wm",
-    "known_pane", "model_version",
+    "known_pane", "known_at", "model_version",
 )  # fmt: skip
 
 
@@ -63,6 +63,12 @@ class Doc:
     known: datetime | None = None
     """The partition's watermark just before it; None = the documents before it decide."""
     revision: int = 0
+    seen: datetime | None = None
+    """When it could be known: the largest Kafka timestamp of its partition so far; None = its own event time."""
+
+    @property
+    def known_at(self) -> datetime:
+        return self.seen or self.at
 
     @property
     def offset(self) -> int:
@@ -86,10 +92,13 @@ PROBABILITIES = {"negative": ("0.9000", "0.0700", "0.0300"), "neutral": ("0.1000
 def with_watermarks(documents: Iterable[Doc]) -> list[Doc]:
     """Documents in the order of their partitions' offsets get the watermark before them."""
     marks: dict[tuple[str, int], datetime] = {}
+    clocks: dict[tuple[str, int], datetime] = {}
     out = []
     for doc in documents:
         place = (doc.source_class, doc.partition)
-        out.append(doc if doc.known is not None else replace(doc, known=marks.get(place)))
+        clocks[place] = max(doc.known_at, clocks.get(place, doc.known_at))
+        known = doc.known if doc.known is not None else marks.get(place)
+        out.append(replace(doc, known=known, seen=clocks[place]))
         marks[place] = max(doc.at, marks.get(place, doc.at))
     return out
 
@@ -108,7 +117,7 @@ def document_row(run_id: int, doc: Doc) -> tuple[object, ...]:
         run_id, doc.at, doc.document_id, doc.source, doc.key, doc.source_class, doc.revision,
         doc.at + timedelta(seconds=doc.revision), digest, False, f"headline {doc.key}", "body", digest, "en",
         f"https://example.org/{doc.key}", doc.source, f"publisher:{doc.source}", doc.topic, "0.9000", len(doc.entities),
-        doc.signature, doc.known, pane_of(doc), doc.at, TOPICS[doc.source_class], doc.partition, doc.offset, "sentiment-1", "topic-1",
+        doc.signature, doc.known, pane_of(doc), doc.known_at, doc.known_at, TOPICS[doc.source_class], doc.partition, doc.offset, "sentiment-1", "topic-1",
     )  # fmt: skip
 
 
@@ -118,7 +127,7 @@ def mention_rows(run_id: int, doc: Doc) -> Iterator[tuple[object, ...]]:
         yield (
             run_id, doc.at, doc.document_id, entity, doc.source_class, doc.topic, "", 100, True, "name",
             f"publisher:{doc.source}", len(doc.entities), p_neg, p_neu, p_pos, doc.sentiment, max(p_neg, p_neu, p_pos), doc.known,
-            pane_of(doc), "sentiment-1",
+            pane_of(doc), doc.known_at, "sentiment-1",
         )  # fmt: skip
 
 
@@ -133,15 +142,18 @@ async def store(database: Database, run: Run, documents: Sequence[Doc]) -> None:
                 for row in rows:
                     await copy.write_row(row)
         await cursor.execute(
-            "INSERT INTO core.dirty_window (run_id, pane_start) SELECT %s, unnest(%s::timestamptz[])",
-            (run.run_id, sorted({floor(doc.at) for doc in documents})),
+            "INSERT INTO core.dirty_window (run_id, pane_start, known_pane)"
+            " SELECT %s, * FROM unnest(%s::timestamptz[], %s::timestamptz[])",
+            (run.run_id, [floor(doc.at) for doc in documents], [pane_of(doc) for doc in documents]),
         )
         for move in moves(documents):
             await note_progress(cursor, run, *move)
 
 
-def moves(documents: Sequence[Doc]) -> Iterator[tuple[str, int, list[tuple[datetime, datetime]], datetime]]:
-    """By partition: what closed when, and the watermark reached."""
+def moves(
+    documents: Sequence[Doc],
+) -> Iterator[tuple[str, int, list[tuple[datetime, datetime]], datetime, datetime]]:
+    """By partition: what closed when, the watermark reached, and when that was known."""
     places = sorted({(doc.source_class, doc.partition) for doc in documents})
     for source_class, partition in places:
         mine = [doc for doc in documents if (doc.source_class, doc.partition) == (source_class, partition)]
@@ -153,27 +165,30 @@ def moves(documents: Sequence[Doc]) -> Iterator[tuple[str, int, list[tuple[datet
             mark = doc.at if mark is None else max(mark, doc.at)
             reached = closes_until(mark, LATENESS[source_class])
             if before is None or reached > before:
-                steps.append((reached, doc.at))
+                steps.append((reached, doc.known_at))
         if mark is not None:
-            yield source_class, partition, steps, mark
+            yield source_class, partition, steps, mark, max(doc.known_at for doc in mine)
 
 
-async def note_progress(
+async def note_progress(  # noqa: PLR0917 - what `moves` yields
     cursor: psycopg.AsyncCursor[tuple[object, ...]],
     run: Run,
     source_class: str,
     partition: int,
     steps: Sequence[tuple[datetime, datetime]],
     mark: datetime,
+    known_at: datetime,
 ) -> None:
     await cursor.execute(
-        "INSERT INTO core.source_progress (run_id, kafka_topic, kafka_partition, source_class, next_offset, watermark)"
-        " VALUES (%s, %s, %s, %s, 1, %s) ON CONFLICT (run_id, kafka_topic, kafka_partition)"
-        " DO UPDATE SET watermark = greatest(source_progress.watermark, excluded.watermark)",
-        (run.run_id, TOPICS[source_class], partition, source_class, mark),
+        "INSERT INTO core.source_progress (run_id, kafka_topic, kafka_partition, source_class, next_offset, watermark,"
+        " known_at) VALUES (%s, %s, %s, %s, 1, %s, %s) ON CONFLICT (run_id, kafka_topic, kafka_partition)"
+        " DO UPDATE SET watermark = greatest(source_progress.watermark, excluded.watermark),"
+        " known_at = greatest(source_progress.known_at, excluded.known_at)",
+        (run.run_id, TOPICS[source_class], partition, source_class, mark, known_at),
     )
     await cursor.executemany(
-        "INSERT INTO core.watermark_step VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        "INSERT INTO core.watermark_step (run_id, kafka_topic, kafka_partition, closes_until, known_at)"
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
         [(run.run_id, TOPICS[source_class], partition, *step) for step in steps],
     )
 
@@ -198,7 +213,8 @@ async def supersede(database: Database, run: Run, old: Doc, new: Doc) -> None:
         await connection.execute(f"DELETE FROM core.document {where}", key)
         await connection.execute(f"DELETE FROM core.mention {where}", key)
         await connection.execute(
-            "INSERT INTO core.dirty_window (run_id, pane_start) VALUES (%s, %s)", (run.run_id, floor(old.at))
+            "INSERT INTO core.dirty_window (run_id, pane_start, known_pane) VALUES (%s, %s, %s)",
+            (run.run_id, floor(old.at), pane_of(new)),
         )
     await store(database, run, [new])
 

@@ -26,6 +26,9 @@ class WatermarkStep:
 
     closes_until: datetime
     known_at: datetime
+    next_offset: int = 0
+    """The offset after that record; with ``rejected`` it tells which share of the records since the last step was bad."""
+    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Move:
     next_offset: int
     watermark: datetime | None
     steps: tuple[WatermarkStep, ...] = ()
+    known_at: datetime | None = None
+    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)

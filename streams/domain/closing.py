@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from streams.domain.episode import Episode, Event
+    from streams.domain.knowledge import Status
     from streams.domain.summary import Partition
 
 
@@ -21,6 +22,19 @@ class ClosingState:
     closed_until: datetime | None
     notify: bool
     partitions: tuple[Partition, ...]
+    counted_until: datetime | None = None
+    """The midnight up to which the hourly counts are written."""
+    frozen_until: datetime | None = None
+    """Windows that start before this stay as they are: their documents were dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPane:
+    """A pane (start) that closes: when that was known, and its status by source class."""
+
+    start: datetime
+    known_at: datetime
+    status: Mapping[str, Status]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +70,24 @@ class AlertFacts:
 
 
 @dataclass(slots=True)
+class AlertVersion:
+    """An alert as it stood after a pane end that made a step or a new peak of it."""
+
+    at: datetime
+    episode: Episode
+    events: tuple[Event, ...]
+    held_until: datetime
+    """The last pane end that had held it open before."""
+    evidence: dict[str, Any] | None = None
+    """Figures at the new peak; None where the peak did not move."""
+
+
+@dataclass(slots=True)
 class AlertChange:
     """All that one step of the closer has to write of one alert."""
 
     episode: Episode
-    events: list[Event] = field(default_factory=list)
-    evidence: dict[str, Any] | None = None
-    """Figures at the new peak; None where the peak did not move."""
+    versions: list[AlertVersion] = field(default_factory=list)
     opened: bool = False
 
 

@@ -112,6 +112,8 @@ class Enriched:
     document: Document
     record: RawRecord
     known_watermark: datetime | None
+    known_at: datetime
+    """When it could be known: the largest Kafka timestamp of its partition up to and including its record."""
     text: str
     text_hash: bytes
     language: str
@@ -172,3 +174,7 @@ class Progress:
 
     next_offset: int
     watermark: datetime | None
+    known_at: datetime | None = None
+    """The largest Kafka timestamp of the records that moved it, or could have."""
+    rejected: int = 0
+    """Records that were rejected as they were read."""

@@ -1,20 +1,21 @@
-"""Which windows a step of the closer folds, which it calls closed, and when that was known.
+"""Which windows a step of the closer folds, and which it calls closed.
 
-Pure: sets of panes and times in, windows out. A window is folded again whenever a row of it is new or has just got its
-story; it is closed once the frontier passes its end.
+Pure: sets of panes and times in, windows out. An open window is folded whenever a row of it is new or has just got its story.
+At its close it is folded as of its end, and after that once for each pane end that first reads something else of it.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from streams.domain.document import SourcePartition
 from streams.domain.window import DAY, EPOCH, PANE, WINDOW_SIZES, closes_until, floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
 SILENCE = DAY
 """A pane end with no record of any partition within this before it is unknown, not calm."""
@@ -28,6 +29,14 @@ class Partition:
     number: int
     source_class: str
     watermark: datetime | None
+    next_offset: int = 0
+    known_at: datetime | None = None
+    """The largest Kafka timestamp seen in it."""
+
+    def idle(self, ends: Mapping[SourcePartition, int]) -> bool:
+        """Whether all that the broker holds of it is stored."""
+        end = ends.get(SourcePartition(self.topic, self.number))
+        return end is not None and self.next_offset >= end
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +47,39 @@ class Range:
     until: datetime
 
 
+FROM_THE_START = EPOCH
+"""`Dirty.due` where something was erased: closed windows are made anew, with all their revisions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dirty:
+    """A pane (start) with other rows than before, and the pane end that first reads them.
+
+    None: the closed windows show them, the open ones do not yet. `FROM_THE_START`: rows are gone as if they had never been.
+    """
+
+    pane: datetime
+    due: datetime | None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Refold:
+    """A revision of a closed window, as of a pane end, because of the rows of a pane that are read from ``due`` on."""
+
+    start: datetime
+    as_of: datetime
+    pane: datetime
+    due: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class FoldPlan:
-    """Window starts to fold, by size, and the panes that stay dirty because one of their windows was left out."""
+    """By size: open windows (starts) to fold, closed ones to make anew, revisions to make; and what stays dirty."""
 
     windows: Mapping[str, list[datetime]]
-    carried: list[datetime]
+    renewed: Mapping[str, list[datetime]]
+    revisions: Mapping[str, list[Refold]]
+    carried: list[Dirty]
 
 
 def watermark_frontier(partitions: Iterable[Partition], lateness: Mapping[str, timedelta]) -> datetime | None:
@@ -56,25 +92,78 @@ def watermark_frontier(partitions: Iterable[Partition], lateness: Mapping[str, t
     return min(reached, default=None)
 
 
+def forced_frontier(
+    partitions: Iterable[Partition], lateness: Mapping[str, timedelta], ends: Mapping[SourcePartition, int]
+) -> datetime | None:
+    """The frontier without the idle partitions; where all are idle the furthest of them decides."""
+    known = list(partitions)
+    moving = [partition for partition in known if not partition.idle(ends)]
+    if moving:
+        return watermark_frontier(moving, lateness)
+    reached = [
+        closes_until(partition.watermark, lateness[partition.source_class])
+        for partition in known
+        if partition.watermark is not None
+    ]
+    return max(reached, default=None)
+
+
 def offset_of(size: str, day_cut: timedelta) -> timedelta:
     """Only day windows have a cut of their own."""
     return day_cut if size == "1d" else timedelta(0)
 
 
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """Panes that end at ``closed`` or earlier were closed before; this step closes those up to ``until``."""
+
+    closed: datetime | None
+    until: datetime | None
+
+    def has_closed(self, end: datetime) -> bool:
+        """Whether the window that ends there is closed after this step."""
+        return self.until is not None and end <= self.until
+
+    def as_of(self, end: datetime, due: datetime) -> datetime | None:
+        """The pane end of the revision by which a closed window comes to show rows; None where its close does."""
+        if self.closed is None or end > self.closed:
+            return due if due > end else None
+        # rows for a pane that was closed without them: only where input ended, or was taken to have
+        return due if due > self.closed else self.until
+
+
 def plan_fold(
-    panes: Iterable[datetime], frontier: datetime | None, day_cut: timedelta, *, provisional: bool
+    dirty: Iterable[Dirty], frontier: Frontier, day_cut: timedelta, *, provisional: bool
 ) -> FoldPlan:
-    """Windows of these panes (starts): the closed ones, and with ``provisional`` the open ones too."""
+    """What to do about dirty panes: closed windows get their revisions, and with ``provisional`` open ones are folded."""
     windows: dict[str, set[datetime]] = {size: set() for size in WINDOW_SIZES}
-    carried: set[datetime] = set()
-    for pane in panes:
+    renewed: dict[str, set[datetime]] = {size: set() for size in WINDOW_SIZES}
+    revisions: dict[str, set[Refold]] = {size: set() for size in WINDOW_SIZES}
+    carried: set[Dirty] = set()
+    for item in dirty:
         for size, width in WINDOW_SIZES.items():
-            start = floor(pane, width, offset_of(size, day_cut))
-            if provisional or (frontier is not None and start + width <= frontier):
-                windows[size].add(start)
-            else:
-                carried.add(pane)
-    return FoldPlan({size: sorted(starts) for size, starts in windows.items()}, sorted(carried))
+            start = floor(item.pane, width, offset_of(size, day_cut))
+            waits = item.due is not None and (frontier.until is None or item.due > frontier.until)
+            if frontier.until is None or start + width > frontier.until:
+                if provisional:
+                    windows[size].add(start)
+                elif not waits:
+                    carried.add(Dirty(item.pane, None))
+            if waits:
+                carried.add(item)
+            elif item.due == FROM_THE_START and frontier.has_closed(start + width):
+                renewed[size].add(start)
+            elif item.due not in {None, FROM_THE_START} and frontier.has_closed(start + width):
+                assert item.due is not None
+                as_of = frontier.as_of(start + width, item.due)
+                if as_of is not None:
+                    revisions[size].add(Refold(start, as_of, item.pane, item.due))
+    return FoldPlan(
+        {size: sorted(starts) for size, starts in windows.items()},
+        {size: sorted(starts) for size, starts in renewed.items()},
+        {size: sorted(found) for size, found in revisions.items()},
+        sorted(carried, key=lambda item: (item.pane, item.due or item.pane)),
+    )
 
 
 def contiguous(starts: Sequence[datetime], width: timedelta, gap: timedelta = DAY) -> list[list[datetime]]:
@@ -112,22 +201,3 @@ def windows_ending(ranges: Iterable[Range], size: str, day_cut: timedelta) -> li
             starts.append(end - width)
             end += width
     return starts
-
-
-@dataclass(frozen=True, slots=True)
-class Knowledge:
-    """When each partition first let a pane close, and when its input ended, in Kafka time."""
-
-    steps: Mapping[tuple[str, int], Sequence[tuple[datetime, datetime]]] = field(default_factory=dict)
-    """By partition: (closes_until, known_at), ascending."""
-    ends: Mapping[tuple[str, int], datetime] = field(default_factory=dict)
-
-    def known_at(self, pane: datetime) -> datetime:
-        """The latest partition decides; one that never let the pane close counts with the end of its input."""
-        latest = EPOCH
-        for partition in self.steps.keys() | self.ends.keys():
-            steps = self.steps.get(partition, ())
-            position = bisect_left(steps, (pane,))
-            known = steps[position][1] if position < len(steps) else self.ends.get(partition)
-            latest = max(latest, known) if known is not None else latest
-        return latest if latest > EPOCH else pane

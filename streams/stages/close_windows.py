@@ -9,25 +9,18 @@ from typing import TYPE_CHECKING
 from streams.domain.closing import ClosedReport, ClosingState, StoryOf, Unassigned
 from streams.domain.detector import Thresholds
 from streams.domain.story import STORY_SPAN, LeaderIndex, Signed, story_id
-from streams.domain.summary import (
-    SILENCE,
-    Range,
-    contiguous,
-    covered,
-    plan_fold,
-    watermark_frontier,
-    windows_ending,
-)
-from streams.domain.window import PANE, WINDOW_SIZES, floor
+from streams.domain.summary import SILENCE, Range, covered, forced_frontier, watermark_frontier
+from streams.domain.window import DAY, PANE, floor
 from streams.stages.detect import Detector
 from streams.stages.detector_memory import DetectorMemory, Stretch
+from streams.stages.fold_windows import Folder, TimeRules, panes_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime, timedelta
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
+    from streams.domain.document import SourcePartition
     from streams.domain.story import Leader
-    from streams.domain.summary import Knowledge
     from streams.ports import ClosingStore, ClosingTransaction
     from streams.settings import Settings
 
@@ -58,49 +51,69 @@ class Closer:
     ) -> None:
         self.run_name = run_name
         self._store = store
-        self._lateness = {name: settings.lateness(name) for name in ("news", "social")}
-        self._day_cut = settings.time.day_cut
+        self._rules = TimeRules(
+            lateness={name: settings.lateness(name) for name in ("news", "social")},
+            day_cut=settings.time.day_cut,
+            silent_after=settings.time.silent_after,
+        )
         self._thresholds = Thresholds(**settings.detector.model_dump())
         self._memory = DetectorMemory()
         self._max_panes = max_panes
         self._clock = clock
         self._next_fold = 0.0
 
-    async def step(self, *, end_of_input: bool) -> ClosedReport:
+    async def step(
+        self, *, end_of_input: bool, ends: Mapping[SourcePartition, int] | None = None
+    ) -> ClosedReport:
         """Close what can be closed now, a bounded stretch at a time; call again until ``caught_up``.
 
         Args:
             end_of_input: nothing more will come, so close everything up to the last document.
+            ends: end offsets of the broker as of now; a partition that is stored up to there counts as idle, and what is
+                closed without it is marked as forced.
 
         Raises:
             Unavailable: the store does not answer; nothing was written.
         """
         async with self._store.transaction() as transaction:
             state = await transaction.state()
-            step = _Step(transaction, state, self._day_cut)
-            await step.aim(await self._target(transaction, state, end_of_input=end_of_input), self._max_panes)
+            step = _Step(transaction, state)
+            reached = watermark_frontier(state.partitions, self._rules.lateness)
+            target = await self._target(transaction, state, reached, end_of_input=end_of_input, ends=ends)
+            await step.aim(target, self._max_panes, reached=None if end_of_input else reached)
             due = step.caught_up and (end_of_input or self._clock() >= self._next_fold)
             opened = 0
             if step.stretch is not None:
                 await step.assign_stories()
+                await step.count_hours()
                 detector = Detector(transaction, self._thresholds, self._memory, step.stretch)
                 opened = await detector.run(notify=state.notify)
             if step.stretch is not None or (due and await transaction.has_dirty()):
-                await self._fold(step, provisional=due)
+                await self._fold(step, state, transaction, provisional=due)
             if end_of_input and step.caught_up:
                 self._memory.clear()  # documents that come after all may change what was visible
             return step.report(opened)
 
     async def _target(
-        self, transaction: ClosingTransaction, state: ClosingState, *, end_of_input: bool
+        self,
+        transaction: ClosingTransaction,
+        state: ClosingState,
+        reached: datetime | None,
+        *,
+        end_of_input: bool,
+        ends: Mapping[SourcePartition, int] | None,
     ) -> datetime | None:
-        reached = watermark_frontier(state.partitions, self._lateness)
-        last = await transaction.last_pane() if end_of_input else None
-        return max((time for time in (reached, last) if time is not None), default=None)
+        further = await transaction.last_pane() if end_of_input else None
+        if further is None and ends:
+            further = forced_frontier(state.partitions, self._rules.lateness, ends)
+        return max((time for time in (reached, further) if time is not None), default=None)
 
-    async def _fold(self, step: _Step, *, provisional: bool) -> None:
+    async def _fold(
+        self, step: _Step, state: ClosingState, transaction: ClosingTransaction, *, provisional: bool
+    ) -> None:
         started = self._clock()
-        await step.fold(provisional=provisional)
+        folder = Folder(transaction, state, step.stretch, self._rules)
+        step.dirty_left = await folder.fold(step.touched, provisional=provisional)
         if provisional:
             ended = self._clock()
             self._next_fold = ended + max(FOLD_SECONDS, (ended - started) / FOLD_SHARE)
@@ -109,31 +122,40 @@ class Closer:
 class _Step:
     """One transaction's worth of closing."""
 
-    def __init__(self, transaction: ClosingTransaction, state: ClosingState, day_cut: timedelta) -> None:
+    def __init__(self, transaction: ClosingTransaction, state: ClosingState) -> None:
         self._transaction = transaction
-        self._day_cut = day_cut
-        self._touched: set[datetime] = set()
-        self._dirty_left = 0
+        self._counted = state.counted_until
         self._closed = state.closed_until
+        self.touched: set[datetime] = set()
+        self.dirty_left = 0
         self.stretch: Stretch | None = None
         self.caught_up = True
 
-    async def aim(self, target: datetime | None, max_panes: int) -> None:
-        """Choose the stretch (closed_until, until] of this step, as far as the target and the bounds allow."""
+    async def aim(self, target: datetime | None, max_panes: int, *, reached: datetime | None) -> None:
+        """Choose the stretch (closed_until, until] of this step, as far as the target and the bounds allow.
+
+        A run begins with the pane of its first document: what partitions have said before that closes nothing, because how
+        far they were when somebody looked is no property of the input.
+
+        Beyond ``reached``, which the watermarks let close, panes are forced; None: input has ended.
+        """
         if target is None or (self._closed is not None and target <= self._closed):
             return
         pending = await self._transaction.pending(target, max_panes + 1)
+        if self._closed is None and not pending:
+            return
         until, documents = target, 0
         for position, (pane, count) in enumerate(pending):
             documents += count
             if position and (position >= max_panes or documents > MAX_DOCUMENTS):
                 until, self.caught_up = max(pending[position - 1][0], self._closed or pane), False
                 break
-        after = self._closed if self._closed is not None else _first(pending, target)
+        after = self._closed if self._closed is not None else pending[0][0] - PANE
         if until > after:
-            presence = await self._transaction.presence(after - SILENCE, until)
+            presence = await self._transaction.presence(after, until, SILENCE)
             knowledge = await self._transaction.knowledge(after, until)
-            self.stretch = Stretch(after, until, covered(presence, after, until), knowledge)
+            forced = reached is not None and until > reached
+            self.stretch = Stretch(after, until, covered(presence, after, until), knowledge, forced=forced)
 
     async def assign_stories(self) -> None:
         """Decide the story of every document that became readable, in (known_pane, event_time, id) order."""
@@ -145,57 +167,25 @@ class _Step:
         # in a thread: seconds of computing must not keep the worker from its heartbeats
         stories = await asyncio.to_thread(_assign, documents, leaders)
         await self._transaction.save_stories(stories)
-        self._touched = {floor(document.event_time) for document in documents}
+        self.touched = {floor(document.event_time) for document in documents}
 
-    async def fold(self, *, provisional: bool) -> None:
-        """Fold dirty windows and those that just got stories; then record what is closed."""
-        frontier = self.stretch.until if self.stretch is not None else self._closed
-        panes = self._touched | await self._transaction.take_dirty(None if provisional else frontier)
-        plan = plan_fold(panes, frontier, self._day_cut, provisional=provisional)
-        for size, starts in plan.windows.items():
-            if starts:
-                await self._fold_size(size, starts)
-        if plan.carried:
-            await self._transaction.put_dirty(plan.carried)
-        self._dirty_left = len(plan.carried)
-        if self.stretch is not None:
-            await self._save_statuses(self.stretch, self.stretch.knowledge)
-            await self._transaction.set_closed(self.stretch.until)
-
-    async def _fold_size(self, size: str, starts: Sequence[datetime]) -> None:
-        width = WINDOW_SIZES[size]
-        closed = [start for start in starts if self._closed is not None and start + width <= self._closed]
-        before = await self._transaction.digests(size, closed) if closed else {}
-        await self._transaction.fold(size, contiguous(starts, width))
-        after = await self._transaction.digests(size, closed) if closed else {}
-        changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
-        if changed:
-            await self._transaction.bump_revisions(size, changed)
-
-    async def _save_statuses(self, stretch: Stretch, knowledge: Knowledge) -> None:
-        for size, width in WINDOW_SIZES.items():
-            starts = windows_ending(stretch.coverage, size, self._day_cut)
-            await self._transaction.save_statuses(
-                size, [(start, knowledge.known_at(start + width)) for start in starts]
-            )
+    async def count_hours(self) -> None:
+        """Write the hourly counts of the days that end in this stretch, as known at their ends."""
+        assert self.stretch is not None
+        midnight = floor(self.stretch.until, DAY)
+        if self._counted is None or self._counted < midnight:
+            await self._transaction.count_hours(self._counted, midnight)
 
     def report(self, opened: int) -> ClosedReport:
         """What this step did."""
         stretch = self.stretch
         return ClosedReport(
-            panes_closed=sum((part.until - part.after) // PANE for part in stretch.coverage)
-            if stretch
-            else 0,
+            panes_closed=panes_in(stretch.coverage) if stretch else 0,
             closed_until=stretch.until if stretch else self._closed,
             alerts_opened=opened,
-            dirty_left=self._dirty_left,
+            dirty_left=self.dirty_left,
             caught_up=self.caught_up,
         )
-
-
-def _first(pending: Sequence[tuple[datetime, int]], target: datetime) -> datetime:
-    """Start of a run's first pane; a run without documents starts at its target."""
-    return min(pending[0][0], target) - PANE if pending else target - PANE
 
 
 def _around(times: Iterable[datetime]) -> list[Range]:

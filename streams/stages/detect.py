@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streams.domain.baseline import GRID, Baseline, block_starts, fit_baseline
-from streams.domain.closing import AlertChange
+from streams.domain.closing import AlertChange, AlertVersion
 from streams.domain.detector import Verdict, judge, passes_gates
 from streams.domain.episode import Episode, State, hold_episode, open_episode
 from streams.domain.pool import HOUR_US, HourlyCounts, Pool, Presence, fit_pool, pool_time
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from streams.domain.detector import Thresholds
+    from streams.domain.episode import Advance
     from streams.ports import ClosingTransaction
 
 REACH = max(SPANS.values())
@@ -147,7 +148,7 @@ class Detector:
                 position = self._follow(changes[0], rows, 0)
         for pane in candidates:
             position = self._try_open(cell, rows, pane, position, changes)
-        return [change for change in changes if change.opened or change.events or change.episode != episode]
+        return [change for change in changes if change.versions or change.episode != episode]
 
     def _try_open(
         self, cell: Cell, rows: CellRows, pane: int, position: int, changes: list[AlertChange]
@@ -164,8 +165,8 @@ class Detector:
         advance = open_episode(cell, at, verdicts, self._limits, since)
         if advance.episode is None:
             return position
-        change = AlertChange(advance.episode, list(advance.events), opened=True)
-        change.evidence = self._figures(change.episode, rows)
+        change = AlertChange(advance.episode, opened=True)
+        self._note(change, at, advance, rows, at)
         changes.append(change)
         return self._follow(change, rows, here + 1)
 
@@ -176,13 +177,18 @@ class Detector:
             verdicts = self._verdicts(change.episode.cell, rows, at, change.episode.since, gated=False)
             advance = hold_episode(change.episode, at, verdicts, self._limits)
             assert advance.episode is not None
-            change.episode = advance.episode
-            change.events.extend(advance.events)
-            if advance.new_peak:
-                change.evidence = self._figures(change.episode, rows)
+            held_until, change.episode = change.episode.last_at, advance.episode
+            self._note(change, at, advance, rows, held_until)
             if advance.episode.state is State.RESOLVED:
                 return index + 1
         return len(self._panes)
+
+    def _note(
+        self, change: AlertChange, at: datetime, advance: Advance, rows: CellRows, held_until: datetime
+    ) -> None:
+        if advance.events or advance.new_peak:
+            evidence = self._figures(change.episode, rows) if advance.new_peak else None
+            change.versions.append(AlertVersion(at, change.episode, advance.events, held_until, evidence))
 
     def _verdicts(
         self, cell: Cell, rows: CellRows, at: datetime, since: datetime | None, *, gated: bool
@@ -230,11 +236,10 @@ class Detector:
         }
 
     async def _save(self, change: AlertChange, *, notify: bool) -> None:
-        episode = change.episode
-        if change.evidence is not None:
-            facts = await self._transaction.facts(episode)
-            change.evidence |= asdict(facts)
-        known = {event.at: self._stretch.knowledge.known_at(event.at) for event in change.events}
+        for version in change.versions:
+            if version.evidence is not None:
+                version.evidence |= asdict(await self._transaction.facts(version.episode))
+        known = {version.at: self._stretch.knowledge.known_at(version.at) for version in change.versions}
         await self._transaction.save_alert(change, known, notify=notify)
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from streams.domain.summary import Knowledge, Range
+    from streams.domain.knowledge import Knowledge
+    from streams.domain.summary import Range
     from streams.ports import ClosingTransaction
 
 KINDS = ("company", "market")
@@ -28,6 +29,8 @@ class Stretch:
     until: datetime
     coverage: list[Range]
     knowledge: Knowledge
+    forced: bool = False
+    """Whether some of them close only because partitions are idle."""
 
     def panes(self) -> Times:
         """Covered pane ends, ascending, in microseconds."""

@@ -38,7 +38,9 @@ class Enricher:
     signer: Signer
     languages: LanguageDetector
 
-    def enrich(self, document: Document, record: RawRecord, known_watermark: datetime | None) -> Enriched:
+    def enrich(
+        self, document: Document, record: RawRecord, known_watermark: datetime | None, known_at: datetime
+    ) -> Enriched:
         """Everything that is known of a document before a model has read it; a withdrawn one has no mentions."""
         text = model_text(document.title, document.content)
         language = self.languages.detect(text, document.language)
@@ -51,6 +53,7 @@ class Enricher:
             document=document,
             record=record,
             known_watermark=known_watermark,
+            known_at=known_at,
             text=text,
             text_hash=text_hash(text),
             language=language,

@@ -11,6 +11,8 @@ from streams.stages.validate import validate
 from streams.wire.times import LATEST
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from streams.domain.document import Document, RawRecord, SourceClass
     from streams.wire.limits import InputLimits
 
@@ -28,3 +30,17 @@ def read_record(
     if isinstance(valid, Reject):
         return valid
     return normalise(valid.value, limits)
+
+
+def in_time(
+    outcome: Keep[Document] | Drop | Reject, watermark: datetime | None, limits: InputLimits
+) -> Keep[Document] | Drop | Reject:
+    """The outcome, unless its document is older than the horizon allows: its windows are frozen.
+
+    Judged by its partition's watermark just before it, never by the clock: a replay of history reads what it read then.
+    """
+    if not limits.horizon or watermark is None or not isinstance(outcome, Keep):
+        return outcome
+    if outcome.value.event_time >= watermark - limits.horizon:
+        return outcome
+    return Reject(Reason.TOO_OLD, f"event_time: more than {limits.horizon.days} days behind its partition")

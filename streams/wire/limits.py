@@ -22,7 +22,13 @@ class InputLimits:
     text_chars: int = 100_000
     max_ahead: timedelta = timedelta(minutes=5)
     record_bytes: int = MAX_MESSAGE_BYTES
+    horizon: timedelta = timedelta(0)
+    """Documents further behind their partition's watermark are too old; 0 = none is."""
 
     @classmethod
     def of(cls, settings: Settings) -> InputLimits:
-        return cls(text_chars=settings.limits.text_chars, max_ahead=settings.time.max_ahead)
+        return cls(
+            text_chars=settings.limits.text_chars,
+            max_ahead=settings.time.max_ahead,
+            horizon=settings.time.horizon,
+        )

@@ -36,7 +36,8 @@ HANDLE, TEXT = "zorgblatt", "Quixotic marmalade sinks Acme"
 RING = row_maker().keys
 # Columns that may hold text or bytes of what was fed in, or be told apart by it; every other one must be listed here.
 COVERED = {
-    "document.*", "document_history.*", "mention.*", "mention_history.*", "document_key.*", "score.text_hash", "score.target",
+    "document.*", "document_history.*", "mention.*", "mention_history.*", "document_key.*",
+    "alert_document.*", "alert_document_history.*", "alert_history.evidence", "score.text_hash", "score.target",
     "story.signature", "alert_episode.evidence", "alert_event.detail", "outbox.record_value", "outbox.record_key",
     "outbox.headers", "dead_letter.payload", "dead_letter.record_key", "dead_letter.payload_sha256",
 }  # fmt: skip
@@ -46,7 +47,8 @@ FREE = {
     "source_progress.*", "watermark_step.*", "window_agg.*", "window_status.*", "score.model", "score.model_version",
     "alert_episode.alert_id", "alert_episode.dedup_key", "alert_episode.rule", "alert_episode.entity_id",
     "alert_episode.topic", "alert_episode.source_class", "alert_episode.severity", "alert_episode.state",
-    "alert_episode.span", "alert_event.alert_id", "alert_event.kind", "alert_document.alert_id", "outbox.topic",
+    "alert_episode.span", "alert_event.alert_id", "alert_event.kind", "alert_history.*", "outbox.topic",
+    "window_history.*", "hour_count.*",
     "dead_letter.kafka_topic", "dead_letter.reason", "dead_letter.detail",
 }  # fmt: skip
 

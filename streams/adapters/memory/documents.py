@@ -72,7 +72,10 @@ class MemoryDocumentStore:
         stale = frozenset((m.source.topic, m.source.partition) for m in batch.moves if not self._fits(m))
         if stale:
             raise StaleWriter(stale)
-        self._progress |= {move.source: Progress(move.next_offset, move.watermark) for move in batch.moves}
+        self._progress |= {
+            move.source: Progress(move.next_offset, move.watermark, move.known_at, move.rejected)
+            for move in batch.moves
+        }
         self.scores.keep(batch.scores)
         self._write(batch.documents)
         for letter in batch.dead_letters:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from streams.adapters.postgres.closing_rows import ClosingRows
 from streams.adapters.postgres.folding import Folding
 from streams.adapters.postgres.surges import Surges
+from streams.domain.batch import WatermarkStep
 from streams.domain.closing import ClosingState, StoryOf, Unassigned
+from streams.domain.knowledge import Knowledge, PartitionHistory
 from streams.domain.story import Leader
-from streams.domain.summary import Knowledge, Partition, Range
+from streams.domain.summary import Partition, Range
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from streams.adapters.postgres.connection import Database
     from streams.adapters.postgres.runs import Run
@@ -30,18 +32,64 @@ OPEN_DOCUMENTS = """
 """
 
 
+# All that coverage of (after, until] can depend on: what lies before the last presence does not matter.
+PRESENCE = """
+    WITH seen AS (
+        SELECT closes_until AS pane FROM core.watermark_step
+        WHERE run_id = %(run)s AND closes_until BETWEEN %(after)s - %(silence)s::interval AND %(until)s
+        UNION
+        SELECT known_pane FROM core.mention_known
+        WHERE run_id = %(run)s AND entity_id = 'MARKET' AND event_time >= %(after)s - interval '5 minutes'
+          AND event_time < %(until)s AND known_pane <= %(until)s AND known_pane <= event_time + interval '5 minutes'
+        UNION
+        (SELECT known_pane FROM core.mention_known
+        WHERE run_id = %(run)s AND entity_id = 'MARKET' AND event_time >= %(after)s - %(silence)s::interval
+          AND event_time < %(after)s AND known_pane <= event_time + interval '5 minutes'
+        ORDER BY event_time DESC LIMIT 1)
+    )
+    SELECT pane FROM seen WHERE pane > %(after)s UNION (SELECT max(pane) FROM seen WHERE pane <= %(after)s) ORDER BY 1
+"""
+STEPS = """
+    SELECT s.* FROM core.source_progress p CROSS JOIN LATERAL (
+        SELECT kafka_topic, kafka_partition, closes_until, known_at, next_offset, rejected FROM (
+            (SELECT * FROM core.watermark_step w WHERE w.run_id = %(run)s AND w.kafka_topic = p.kafka_topic
+                AND w.kafka_partition = p.kafka_partition AND closes_until <= %(after)s
+             ORDER BY closes_until DESC LIMIT 1)
+            UNION ALL
+            (SELECT * FROM core.watermark_step w WHERE w.run_id = %(run)s AND w.kafka_topic = p.kafka_topic
+                AND w.kafka_partition = p.kafka_partition AND closes_until > %(after)s AND closes_until < %(until)s)
+            UNION ALL
+            (SELECT * FROM core.watermark_step w WHERE w.run_id = %(run)s AND w.kafka_topic = p.kafka_topic
+                AND w.kafka_partition = p.kafka_partition AND closes_until > %(after)s AND closes_until >= %(until)s
+             ORDER BY closes_until LIMIT 1)) AS near) AS s
+    WHERE p.run_id = %(run)s ORDER BY 1, 2, 3
+"""
+# Where the input of each partition stands: it lets nothing more close, and knows what its last record told.
+ENDS = """
+    SELECT kafka_topic, kafka_partition, source_class, watermark, known_at, next_offset, rejected FROM core.source_progress
+    WHERE run_id = %(run)s AND watermark IS NOT NULL AND known_at IS NOT NULL
+"""
+
+
 class PostgresClosing(ClosingRows, Folding, Surges):
     """One step of the closer, on one connection and in one transaction; see `streams.ports`."""
 
     async def state(self) -> ClosingState:
-        closed = await self._fetch("SELECT closed_until FROM core.run WHERE run_id = %(run)s")
-        rows = await self._fetch(
-            "SELECT kafka_topic, kafka_partition, source_class, watermark FROM core.source_progress WHERE run_id = %(run)s"
+        ((closed, counted, frozen),) = await self._fetch(
+            "SELECT closed_until, counted_until, frozen_until FROM core.run WHERE run_id = %(run)s"
         )
-        return ClosingState(closed[0][0], self._run.notify, tuple(Partition(*row) for row in rows))
+        rows = await self._fetch(
+            "SELECT kafka_topic, kafka_partition, source_class, watermark, next_offset, known_at FROM core.source_progress"
+            " WHERE run_id = %(run)s"
+        )
+        return ClosingState(closed, self._run.notify, tuple(Partition(*row) for row in rows), counted, frozen)
 
     async def last_pane(self) -> datetime | None:
-        rows = await self._fetch(f"SELECT max(known_pane) FROM ({OPEN_DOCUMENTS}) AS d", until="infinity")
+        rows = await self._fetch(
+            f"SELECT greatest((SELECT max(known_pane) FROM ({OPEN_DOCUMENTS}) AS d),"
+            " (SELECT max(known_pane) FROM core.dirty_window WHERE run_id = %(run)s))",
+            until="infinity",
+        )
         last: datetime | None = rows[0][0]
         return last
 
@@ -51,22 +99,6 @@ class PostgresClosing(ClosingRows, Folding, Surges):
             until=until, limit=limit,
         )  # fmt: skip
         return [(row[0], row[1]) for row in rows]
-
-    async def take_dirty(self, before: datetime | None) -> set[datetime]:
-        rows = await self._fetch(
-            "DELETE FROM core.dirty_window WHERE run_id = %(run)s AND pane_start < %(before)s RETURNING pane_start",
-            before=before or "infinity",
-        )
-        return {row[0] for row in rows}
-
-    async def has_dirty(self) -> bool:
-        return bool(await self._fetch("SELECT 1 FROM core.dirty_window WHERE run_id = %(run)s LIMIT 1"))
-
-    async def put_dirty(self, panes: Iterable[datetime]) -> None:
-        await self._execute(
-            "INSERT INTO core.dirty_window (run_id, pane_start) SELECT %(run)s, unnest(%(panes)s::timestamptz[])",
-            panes=list(panes),
-        )
 
     async def set_closed(self, until: datetime) -> None:
         await self._execute(
@@ -132,50 +164,24 @@ class PostgresClosing(ClosingRows, Folding, Surges):
                 high=max(times),
             )
 
-    async def presence(self, after: datetime, until: datetime) -> list[datetime]:
-        rows = await self._fetch(
-            """
-            SELECT closes_until FROM core.watermark_step
-            WHERE run_id = %(run)s AND closes_until BETWEEN %(after)s AND %(until)s
-            UNION
-            SELECT known_pane FROM core.mention_known
-            WHERE run_id = %(run)s AND entity_id = 'MARKET' AND event_time >= %(after)s - interval '5 minutes'
-              AND event_time < %(until)s AND known_pane <= %(until)s AND known_pane <= event_time + interval '5 minutes'
-            ORDER BY 1""",
-            after=after, until=until,
-        )  # fmt: skip
-        return [row[0] for row in rows]
+    async def presence(self, after: datetime, until: datetime, silence: timedelta) -> list[datetime]:
+        rows = await self._fetch(PRESENCE, after=after, until=until, silence=silence)
+        return [row[0] for row in rows if row[0] is not None]
 
     async def knowledge(self, after: datetime, until: datetime) -> Knowledge:
-        rows = await self._fetch(
-            """
-            SELECT kafka_topic, kafka_partition, closes_until, known_at FROM core.watermark_step
-            WHERE run_id = %(run)s AND closes_until > %(after)s AND closes_until <= %(until)s
-            UNION
-            SELECT p.kafka_topic, p.kafka_partition, s.closes_until, s.known_at
-            FROM core.source_progress p CROSS JOIN LATERAL (
-                SELECT closes_until, known_at FROM core.watermark_step w
-                WHERE w.run_id = %(run)s AND w.kafka_topic = p.kafka_topic AND w.kafka_partition = p.kafka_partition
-                  AND closes_until >= %(until)s ORDER BY closes_until LIMIT 1) AS s
-            WHERE p.run_id = %(run)s ORDER BY 1, 2, 3""",
-            after=after, until=until,
-        )  # fmt: skip
-        steps: dict[tuple[str, int], list[tuple[datetime, datetime]]] = {}
-        for topic, number, closes, known in rows:
-            steps.setdefault((topic, number), []).append((closes, known))
-        return Knowledge(steps, await self._ends())
-
-    async def _ends(self) -> dict[tuple[str, int], datetime]:
-        """When the input of each partition ended, as far as it is stored: the Kafka time of its last document."""
-        rows = await self._fetch("""
-            SELECT p.kafka_topic, p.kafka_partition, greatest(
-                (SELECT max(known_at) FROM core.watermark_step w WHERE w.run_id = %(run)s
-                   AND w.kafka_topic = p.kafka_topic AND w.kafka_partition = p.kafka_partition),
-                (SELECT max(ingest_time) FROM core.document d WHERE d.run_id = %(run)s
-                   AND d.kafka_topic = p.kafka_topic AND d.kafka_partition = p.kafka_partition
-                   AND d.event_time BETWEEN p.watermark - interval '1 hour' AND p.watermark))
-            FROM core.source_progress p WHERE p.run_id = %(run)s AND p.watermark IS NOT NULL""")
-        return {(topic, number): known for topic, number, known in rows if known is not None}
+        rows = await self._fetch(STEPS, after=after, until=until)
+        steps: dict[tuple[str, int], list[WatermarkStep]] = {}
+        for topic, number, *step in rows:
+            steps.setdefault((topic, number), []).append(WatermarkStep(*step))
+        ends = await self._fetch(ENDS)
+        return Knowledge(
+            {
+                (row[0], row[1]): PartitionHistory(
+                    row[2], steps.get((row[0], row[1]), ()), WatermarkStep(*row[3:])
+                )
+                for row in ends
+            }
+        )
 
 
 class PostgresClosingStore:

@@ -22,6 +22,7 @@ from streams.errors import StaleWriter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from psycopg import AsyncConnection
@@ -64,12 +65,11 @@ class PostgresDocumentStore:
         async with self._database.transaction(LONGEST_WRITE) as connection:
             await self.erasures.refresh(connection)
             cursor = await connection.execute(
-                "SELECT kafka_topic, kafka_partition, next_offset, watermark FROM core.source_progress WHERE run_id = %s",
+                "SELECT kafka_topic, kafka_partition, next_offset, watermark, known_at, rejected FROM core.source_progress"
+                " WHERE run_id = %s",
                 (self._run.run_id,),
             )
-            stored = {
-                SourcePartition(row[0], row[1]): Progress(row[2], row[3]) for row in await cursor.fetchall()
-            }
+            stored = {SourcePartition(row[0], row[1]): Progress(*row[2:]) for row in await cursor.fetchall()}
         return {source: stored[source] for source in partitions if source in stored}
 
     async def persist(self, batch: Batch) -> None:
@@ -105,9 +105,18 @@ class PostgresDocumentStore:
         stale = set()
         for move in sorted(moves, key=lambda move: move.source):
             cursor = await connection.execute(
-                "UPDATE core.source_progress SET next_offset = %s, watermark = %s, updated_at = now()"
+                "UPDATE core.source_progress SET next_offset = %s, watermark = %s, known_at = %s, rejected = %s,"
+                " updated_at = now()"
                 " WHERE run_id = %s AND kafka_topic = %s AND kafka_partition = %s AND next_offset = %s",
-                (move.next_offset, move.watermark, self._run.run_id, *place(move), move.first),
+                (
+                    move.next_offset,
+                    move.watermark,
+                    move.known_at,
+                    move.rejected,
+                    self._run.run_id,
+                    *place(move),
+                    move.first,
+                ),
             )
             if cursor.rowcount != 1:
                 stale.add((move.source.topic, move.source.partition))
@@ -117,14 +126,22 @@ class PostgresDocumentStore:
 
     async def _note_steps(self, connection: AsyncConnection[Any], moves: Sequence[Move]) -> None:
         steps = [
-            (self._run.run_id, *place(move), step.closes_until, step.known_at)
+            (
+                self._run.run_id,
+                *place(move),
+                step.closes_until,
+                step.known_at,
+                step.next_offset,
+                step.rejected,
+            )
             for move in moves
             for step in move.steps
         ]
         if steps:
             async with connection.cursor() as cursor:
                 await cursor.executemany(
-                    "INSERT INTO core.watermark_step VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                    "INSERT INTO core.watermark_step (run_id, kafka_topic, kafka_partition, closes_until, known_at,"
+                    " next_offset, rejected) VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
                     steps,
                 )
 
@@ -150,8 +167,7 @@ class PostgresDocumentStore:
             return
         stored = await self._claim_keys(connection, documents)
         plan = resolve(stored, documents)
-        panes = {floor(item.enriched.document.event_time) for item in documents}
-        panes |= {floor(old.event_time) for old in plan.replace.values()}
+        panes = self._dirty_panes(documents, plan)
         if plan.replace or plan.history:
             await history.file_superseded(connection, plan, self._rows)
         await self._copy(
@@ -220,10 +236,25 @@ class PostgresDocumentStore:
             for row in rows:
                 await copy.write_row(row)
 
-    async def _mark_dirty(self, connection: AsyncConnection[Any], panes: set[Any]) -> None:
+    def _dirty_panes(self, documents: Sequence[Scored], plan: Plan) -> set[tuple[datetime, datetime]]:
+        """Panes that have other rows now, each with the pane end from which on closed windows show it."""
+        panes = {
+            (floor(item.enriched.document.event_time), self._rows.known_pane(item)) for item in documents
+        }
+        for item in plan.insert:
+            old = plan.replace.get(item.enriched.document.document_id)
+            if old is not None:
+                panes.add((floor(old.event_time), self._rows.known_pane(item)))
+        return panes
+
+    async def _mark_dirty(
+        self, connection: AsyncConnection[Any], panes: set[tuple[datetime, datetime]]
+    ) -> None:
+        ordered = sorted(panes)
         await connection.execute(
-            "INSERT INTO core.dirty_window (run_id, pane_start) SELECT %s, unnest(%s::timestamptz[])",
-            (self._run.run_id, sorted(panes)),
+            "INSERT INTO core.dirty_window (run_id, pane_start, known_pane)"
+            " SELECT %s, * FROM unnest(%s::timestamptz[], %s::timestamptz[])",
+            (self._run.run_id, [start for start, _ in ordered], [known for _, known in ordered]),
         )
 
     async def _note_sources(self, connection: AsyncConnection[Any], plan: Plan) -> None:

@@ -27,6 +27,7 @@ REMOVALS = {
     "document_history": "DELETE FROM core.document_history WHERE document_id = ANY(%(ids)s)",
     "document_key": "DELETE FROM core.document_key WHERE document_id = ANY(%(ids)s)",
     "alert_document": "DELETE FROM core.alert_document WHERE document_id = ANY(%(ids)s)",
+    "alert_document_history": "DELETE FROM core.alert_document_history WHERE document_id = ANY(%(ids)s)",
     "score": """
         DELETE FROM core.score s WHERE text_hash = ANY(%(hashes)s)
            AND NOT EXISTS (SELECT FROM core.document d WHERE d.text_hash = s.text_hash)
@@ -42,7 +43,14 @@ ORPHANS = """
     FROM core.document_history JOIN led USING (run_id, story_id) WHERE superseded_pane > known_pane
     ORDER BY run_id, story_id, known_pane, event_time, document_id
 """
-STORY_TABLES = ("document", "mention", "document_history", "mention_history", "alert_document")
+STORY_TABLES = (
+    "document",
+    "mention",
+    "document_history",
+    "mention_history",
+    "alert_document",
+    "alert_document_history",
+)
 
 
 async def reassign_stories(connection: AsyncConnection[Any], ids: Sequence[UUID]) -> int:
@@ -73,10 +81,12 @@ async def reassign_stories(connection: AsyncConnection[Any], ids: Sequence[UUID]
 
 
 async def mark_dirty(connection: AsyncConnection[Any], touched: Collection[tuple[int, datetime]]) -> None:
-    """Have the panes of these (run, event time) folded again."""
+    """Have the panes of these (run, event time) folded again from the beginning, closed windows and their history too."""
     panes = sorted({(run_id, floor(event_time)) for run_id, event_time in touched})
     async with connection.cursor() as cursor:
-        await cursor.executemany("INSERT INTO core.dirty_window (run_id, pane_start) VALUES (%s, %s)", panes)
+        await cursor.executemany(
+            "INSERT INTO core.dirty_window (run_id, pane_start, known_pane) VALUES (%s, %s, 'epoch')", panes
+        )
 
 
 async def scrub_alerts(connection: AsyncConnection[Any], needles: Collection[str]) -> dict[str, int]:
@@ -86,6 +96,9 @@ async def scrub_alerts(connection: AsyncConnection[Any], needles: Collection[str
     return {
         "alert_episode": await _scrub(
             connection, "alert_episode", "evidence", ("run_id", "alert_id"), needles
+        ),
+        "alert_history": await _scrub(
+            connection, "alert_history", "evidence", ("run_id", "alert_id", "known_from"), needles
         ),
         "alert_event": await _scrub(
             connection, "alert_event", "detail", ("run_id", "alert_id", "at", "kind"), needles

@@ -103,14 +103,22 @@ async def _file(connection: AsyncConnection[Any], item: Scored, rows: RowMaker) 
         )
 
 
+def least_known(one: str, other: str) -> str:
+    """The smaller of two watermarks; null is before all others."""
+    return f"nullif(least(coalesce({one}, '-infinity'), coalesce({other}, '-infinity')), '-infinity')"
+
+
 def _delivery(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
     """INSERT of a row that another delivery may have written: it can only become known earlier."""
     places = ", ".join(["%s"] * len(columns))
     return (
         f"INSERT INTO core.{table} ({', '.join(columns)}) VALUES ({places})"
         f" ON CONFLICT (run_id, {', '.join(key)})"
-        " DO UPDATE SET known_wm = EXCLUDED.known_wm, known_pane = EXCLUDED.known_pane"
-        f" WHERE {table}.known_wm IS NOT NULL AND coalesce(EXCLUDED.known_wm < {table}.known_wm, true)"
+        f" DO UPDATE SET known_wm = {least_known('EXCLUDED.known_wm', f'{table}.known_wm')},"
+        f" known_pane = least(EXCLUDED.known_pane, {table}.known_pane),"
+        f" known_at = least(EXCLUDED.known_at, {table}.known_at)"
+        f" WHERE EXCLUDED.known_at < {table}.known_at"
+        f" OR {table}.known_wm IS NOT NULL AND coalesce(EXCLUDED.known_wm < {table}.known_wm, true)"
     )
 
 
@@ -168,12 +176,15 @@ async def add_repeats(connection: AsyncConnection[Any], items: Sequence[Scored],
             _delivery("mention", MENTION_COLUMNS, ("event_time", "document_id", "entity_id")), mentions
         )
         await cursor.executemany(
-            "UPDATE core.document SET known_pane = %s, known_wm = %s WHERE run_id = %s AND document_id = %s"
-            " AND known_wm IS NOT NULL AND coalesce(%s < known_wm, true)",
+            "UPDATE core.document SET known_pane = least(known_pane, %s),"
+            f" known_wm = {least_known('%s::timestamptz', 'known_wm')},"
+            " known_at = least(known_at, %s) WHERE run_id = %s AND document_id = %s"
+            " AND (known_at > %s OR known_wm IS NOT NULL AND coalesce(%s < known_wm, true))",
             [
-                (pane, watermark, rows.run_id, document_id, watermark)
+                (pane, watermark, known_at, rows.run_id, document_id, known_at, watermark)
                 for pane, document_id, item in known
                 for watermark in [item.enriched.known_watermark]
+                for known_at in [item.enriched.known_at]
             ],
         )
         await cursor.executemany(

@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
     from streams.adapters.postgres.connection import Database
 
-# Left out: surrogate keys, the database clock, revision counts (how often a window was refolded depends on timing).
+# Left out: surrogate keys and the database clock.
 IGNORED = frozenset({"run_id", "recorded_at"})
-WINDOW_REVISION = ("window_status", "revision")
 FINAL_TABLES = (
-    "document", "document_history", "mention", "mention_history", "dead_letter", "window_agg", "window_status", "story",
-    "alert_episode", "alert_event", "alert_document",
+    "document", "document_history", "mention", "mention_history", "dead_letter", "window_agg", "window_history",
+    "window_status", "story", "hour_count", "alert_episode", "alert_history", "alert_event", "alert_document",
+    "alert_document_history",
 )  # fmt: skip
+# Tables of a run that say nothing which those above do not say.
+NOT_RESULTS = {
+    "document_key": "which version is current, and where: follows from document",
+    "source_progress": "how far the input was read, not what came of it",
+    "watermark_step": "how the input moved: what follows from it is known_at and window_status",
+}
 COUNTED = ("document", "mention", "window_agg", "window_status", "story", "alert_episode", "dead_letter")
 PLURALS = {"story": "stories", "window_status": "window_status", "alert_episode": "alerts"}
 FETCH_ROWS = 5_000
@@ -72,7 +78,7 @@ async def table_digest(connection: Any, table: str, run_id: int) -> str:
         (table,),
     )
     columns = [row[0] for row in await cursor.fetchall()]
-    kept = [name for name in columns if name not in IGNORED and (table, name) != WINDOW_REVISION]
+    kept = [name for name in columns if name not in IGNORED]
     query = sql.SQL(
         'SELECT ROW({})::text AS line FROM core.{} WHERE run_id = %s ORDER BY ROW({})::text COLLATE "C"'
     ).format(

@@ -22,13 +22,13 @@ SOURCE_KEY_HEX = 16
 DOCUMENT_COLUMNS = (
     "run_id", "event_time", "document_id", "source", "source_id", "source_class", "revision", "source_time",
     "content_hash", "deleted", "title", "content", "text_hash", "language", "url", "publisher", "source_key", "author_key",
-    "author_key_version", "topic", "topic_confidence", "companies", "signature", "known_wm", "known_pane", "ingest_time",
-    "kafka_topic", "kafka_partition", "kafka_offset", "sentiment_version", "topic_version",
+    "author_key_version", "topic", "topic_confidence", "companies", "signature", "known_wm", "known_pane", "known_at",
+    "ingest_time", "kafka_topic", "kafka_partition", "kafka_offset", "sentiment_version", "topic_version",
 )  # fmt: skip
 MENTION_COLUMNS = (
     "run_id", "event_time", "document_id", "entity_id", "source_class", "topic", "target", "relevance", "in_title", "method",
     "source_key", "companies", "p_neg", "p_neu", "p_pos", "sentiment_class", "confidence", "known_wm", "known_pane",
-    "model_version",
+    "known_at", "model_version",
 )  # fmt: skip
 
 
@@ -79,8 +79,8 @@ class RowMaker:
             document.title, document.content, enriched.text_hash, enriched.language, document.url, document.publisher,
             self.source_key(item), author, self.keys.at(document.event_time).version if author else None, item.topic,
             decimal(item.topic_confidence), companies(item), enriched.signature, enriched.known_watermark,
-            self.known_pane(item), record.timestamp, record.source.topic, record.source.partition, record.offset,
-            item.sentiment_version, item.topic_version,
+            self.known_pane(item), enriched.known_at, record.timestamp, record.source.topic,
+            record.source.partition, record.offset, item.sentiment_version, item.topic_version,
         )  # fmt: skip
 
     def mention(self, item: Scored, mention: ScoredMention) -> tuple[Any, ...]:
@@ -92,7 +92,8 @@ class RowMaker:
             self.run_id, document.event_time, document.document_id, mention.entity_id, document.source_class.value,
             item.topic, mention.target, mention.relevance, mention.in_title, mention.method, self.source_key(item),
             companies(item), decimal(values[0]), decimal(values[1]), decimal(values[2]), SENTIMENT_NAMES[top],
-            decimal(values[top]), enriched.known_watermark, self.known_pane(item), item.sentiment_version,
+            decimal(values[top]), enriched.known_watermark, self.known_pane(item), enriched.known_at,
+            item.sentiment_version,
         )  # fmt: skip
 
 

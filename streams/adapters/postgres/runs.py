@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 MONTHLY = ("document", "mention")
 PARTITIONED = (
     *MONTHLY, "document_key", "document_history", "mention_history", "source_progress", "watermark_step", "window_agg",
-    "window_status", "story", "alert_episode", "alert_event", "alert_document", "dead_letter",
+    "window_status", "window_history", "story", "hour_count", "alert_episode", "alert_history", "alert_event",
+    "alert_document", "alert_document_history", "dead_letter",
 )  # fmt: skip
+# Of the settings of time these may change in a run; they hold from then on.
+CHANGEABLE = frozenset({"horizon", "silent_after"})
 # Names its lock in pg_locks; any fixed number does.
 CREATION_LOCK = 0x5E17
 
@@ -101,9 +104,11 @@ async def _keep_settings(connection: AsyncConnection[Any], run: Run, settings: M
     cursor = await connection.execute("SELECT settings FROM core.run WHERE run_id = %s", (run.run_id,))
     row = await cursor.fetchone()
     stored = dict(row[0]) if row else {}
-    before, now = stored.get("time"), settings.get("time")
-    if before and now and before != now:
-        changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    before, now = stored.get("time") or {}, settings.get("time") or {}
+    # a setting that a later release brought is not a change
+    same = (before.keys() & now.keys()) - CHANGEABLE
+    changed = sorted(name for name in same if before[name] != now[name])
+    if changed:
         raise Misconfigured(
             f"run {run.name} was made with other settings of time ({', '.join(changed)}): "
             "put them back, or use another SENTIWATCH_RUN"

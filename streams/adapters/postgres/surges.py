@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from streams.adapters.postgres.statements import Statements
-from streams.domain.closing import AlertChange, AlertFacts
+from streams.domain.closing import AlertChange, AlertFacts, AlertVersion
 from streams.domain.detector import Verdict
 from streams.domain.entity import MARKET
 from streams.domain.episode import Episode, Severity, State
@@ -34,28 +34,59 @@ EPISODE = (
     " p_value, stories, share_observed, share_expected, share_p_value, documents, sources"
 )
 SAVE = f"""
-    INSERT INTO core.alert_episode (run_id, dedup_key, rule, known_at, evidence, {EPISODE})
-    VALUES (%(run)s, %(dedup_key)s, %(rule)s, %(known_at)s, %(evidence)s, %(entity_id)s, %(topic)s, %(source_class)s,
+    INSERT INTO core.alert_episode (run_id, dedup_key, rule, known_at, known_from, evidence, {EPISODE})
+    VALUES (%(run)s, %(dedup_key)s, %(rule)s, %(known)s, %(known)s, %(evidence)s, %(entity_id)s, %(topic)s, %(source_class)s,
             %(alert_id)s, %(state)s, %(severity)s, %(opened_at)s, %(last_at)s, %(resolved_at)s, %(span)s, %(observed)s,
             %(expected)s, %(p_value)s, %(stories)s, %(share_observed)s, %(share_expected)s, %(share_p_value)s,
             %(documents)s, %(sources)s)
     ON CONFLICT (run_id, alert_id) DO UPDATE SET
+        known_from = excluded.known_from,
         state = excluded.state, severity = excluded.severity, last_at = excluded.last_at, resolved_at = excluded.resolved_at,
         observed = excluded.observed, expected = excluded.expected, p_value = excluded.p_value, stories = excluded.stories,
         share_observed = excluded.share_observed, share_expected = excluded.share_expected,
         share_p_value = excluded.share_p_value, documents = excluded.documents, sources = excluded.sources,
         evidence = alert_episode.evidence || excluded.evidence
 """
+ARCHIVE_ALERT = f"""
+    INSERT INTO core.alert_history (run_id, dedup_key, rule, known_at, evidence, {EPISODE}, known_from, known_until)
+    SELECT run_id, dedup_key, rule, known_at, evidence, {EPISODE.replace("last_at", "%(held)s")}, known_from, %(known)s
+    FROM core.alert_episode
+    WHERE run_id = %(run)s AND alert_id = %(alert_id)s AND known_from < %(known)s ON CONFLICT DO NOTHING
+"""
+DOCUMENT = (
+    "alert_id, rank, document_id, event_time, story_id, copies, contribution, title, url, source, publisher, language,"
+    " sentiment, known_from"
+)
+ARCHIVE_DOCUMENTS = f"""
+    INSERT INTO core.alert_document_history (run_id, {DOCUMENT}, known_until)
+    SELECT run_id, {DOCUMENT}, %(known)s FROM core.alert_document
+    WHERE run_id = %(run)s AND alert_id = %(alert_id)s AND known_from < %(known)s ON CONFLICT DO NOTHING
+"""
+# The excerpt is of the version that was read: the alert can be shown after its documents have gone.
 DOCUMENTS = f"""
-    INSERT INTO core.alert_document (run_id, alert_id, rank, document_id, event_time, story_id, copies, contribution)
-    SELECT %(run)s, %(alert_id)s, row_number() OVER (ORDER BY p_neg DESC, event_time, document_id), document_id, event_time,
-           story, copies, p_neg
+    INSERT INTO core.alert_document (run_id, {DOCUMENT})
+    SELECT %(run)s, %(alert_id)s, rank, s.document_id, s.event_time, story, copies, p_neg,
+           coalesce(nullif(d.title, ''), left(d.content, 200), ''), coalesce(d.url, ''), coalesce(d.source, ''),
+           coalesce(d.publisher, ''), coalesce(d.language, ''), 'negative', %(known)s
+    FROM (
+    SELECT row_number() OVER (ORDER BY p_neg DESC, event_time, document_id) AS rank, document_id, event_time, story, copies,
+           p_neg
     FROM (
         SELECT DISTINCT ON (story) story, document_id, event_time, p_neg, count(*) OVER (PARTITION BY story) AS copies
         FROM (SELECT coalesce(story_id, document_id) AS story, document_id, event_time, p_neg {NEGATIVES}) AS negative
         ORDER BY story, p_neg DESC, event_time, document_id
     ) AS strongest
     ORDER BY p_neg DESC, event_time, document_id LIMIT {TOP_DOCUMENTS}
+    ) AS s LEFT JOIN LATERAL (
+        SELECT title, content, url, source, publisher, language FROM core.document c
+        WHERE c.run_id = %(run)s AND c.event_time = s.event_time AND c.document_id = s.document_id
+          AND c.known_pane <= %(at)s
+        UNION ALL
+        SELECT title, content, url, source, publisher, language FROM core.document_history h
+        WHERE h.run_id = %(run)s AND h.event_time = s.event_time AND h.document_id = s.document_id
+          AND h.known_pane <= %(at)s AND h.superseded_pane > %(at)s
+        LIMIT 1
+    ) AS d ON true
 """
 
 
@@ -109,28 +140,34 @@ class Surges(Statements):
     async def save_alert(
         self, change: AlertChange, known_at: Mapping[datetime, datetime], *, notify: bool
     ) -> None:
-        episode = change.episode
+        for version in change.versions:
+            await self._save_version(version, known_at[version.at])
+            for event in version.events:
+                await self._note(event, known_at[version.at])
+                if notify:
+                    await self._notify(version.episode, event, known_at[version.at])
         await self._execute(
-            SAVE,
-            **_columns(episode),
-            known_at=known_at.get(episode.opened_at, episode.opened_at),
-            evidence=Jsonb(change.evidence or {}),
-        )
-        if change.evidence is not None:
-            await self._refresh_documents(episode)
-        for event in change.events:
-            await self._note(event, known_at[event.at])
-            if notify:
-                await self._notify(episode, event, known_at[event.at])
+            "UPDATE core.alert_episode SET last_at = %(last_at)s WHERE run_id = %(run)s AND alert_id = %(alert_id)s"
+            " AND last_at <> %(last_at)s",
+            last_at=change.episode.last_at, alert_id=change.episode.alert_id,
+        )  # fmt: skip
 
-    async def _refresh_documents(self, episode: Episode) -> None:
+    async def _save_version(self, version: AlertVersion, known: datetime) -> None:
+        """The version is current from ``known`` on; what it replaces moves to the history."""
+        episode = version.episode
+        identity = episode.alert_id
+        await self._execute(ARCHIVE_ALERT, alert_id=identity, known=known, held=version.held_until)
+        await self._execute(SAVE, **_columns(episode), known=known, evidence=Jsonb(version.evidence or {}))
+        if version.evidence is None:
+            return
+        await self._execute(ARCHIVE_DOCUMENTS, alert_id=identity, known=known)
         await self._execute(
             "DELETE FROM core.alert_document WHERE run_id = %(run)s AND alert_id = %(alert_id)s",
-            alert_id=episode.alert_id,
+            alert_id=identity,
         )
         await self._execute(
-            DOCUMENTS, alert_id=episode.alert_id, entity=episode.cell.entity_id, topic=episode.cell.topic,
-            start=episode.start(episode.peak_at), at=episode.peak_at,
+            DOCUMENTS, alert_id=identity, entity=episode.cell.entity_id, topic=episode.cell.topic,
+            start=episode.start(episode.peak_at), at=episode.peak_at, known=known,
         )  # fmt: skip
 
     async def _note(self, event: Event, known_at: datetime) -> None:

@@ -7,13 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.domain.document import SourcePartition
 from streams.domain.pool import HOUR_US, HourlyCounts, Presence, fit_pool, slot, winsorise
 from streams.domain.summary import (
-    Knowledge,
+    Dirty,
+    Frontier,
     Partition,
     Range,
+    Refold,
     contiguous,
     covered,
+    forced_frontier,
     plan_fold,
     watermark_frontier,
     windows_ending,
@@ -156,15 +160,52 @@ def test_a_document_is_late_exactly_when_the_watermark_before_it_had_closed_its_
     assert closes_until(watermark, LATENESS["news"]) < known_pane(time, watermark, LATENESS["news"])
 
 
+def test_idle_partitions_do_not_hold_the_frontier_back_and_where_all_are_idle_the_furthest_decides():
+    news, social = Partition("n", 0, "news", AT, 5), Partition("s", 0, "social", AT + HOUR, 7)
+    unheard = Partition("s", 1, "social", None, 0)
+    ends = {SourcePartition("n", 0): 5, SourcePartition("s", 0): 8, SourcePartition("s", 1): 0}
+    assert forced_frontier([news, social, unheard], LATENESS, ends) == closes_until(
+        AT + HOUR, LATENESS["social"]
+    )
+    ends[SourcePartition("s", 0)] = 7
+    assert forced_frontier([news, social], LATENESS, ends) == closes_until(AT + HOUR, LATENESS["social"])
+    assert forced_frontier([news, unheard], LATENESS, {}) is None
+
+
 def test_open_windows_are_left_dirty_unless_asked_for():
-    plan = plan_fold([AT], AT + HOUR, NO_CUT, provisional=False)
-    assert plan.windows == {"5m": [AT], "1h": [AT], "1d": []}
-    assert plan.carried == [AT]
-    assert plan_fold([AT], None, NO_CUT, provisional=True).carried == []
+    plan = plan_fold([Dirty(AT, None)], Frontier(None, AT + HOUR), NO_CUT, provisional=False)
+    assert plan.carried == [Dirty(AT, None)]
+    plan = plan_fold([Dirty(AT, AT + PANE)], Frontier(None, None), NO_CUT, provisional=True)
+    assert plan.windows == {"5m": [AT], "1h": [AT], "1d": [floor(AT, timedelta(days=1))]}
+    assert plan.carried == [Dirty(AT, AT + PANE)]
+
+
+def test_a_late_document_waits_for_its_pane_and_then_revises_each_closed_window_once():
+    late = Dirty(AT, AT + 2 * HOUR)
+    early = plan_fold([late], Frontier(AT + HOUR, AT + HOUR), NO_CUT, provisional=False)
+    assert (early.revisions["5m"], early.carried) == ([], [late])
+    due = plan_fold([late], Frontier(AT + HOUR, AT + 3 * HOUR), NO_CUT, provisional=False)
+    assert due.revisions == {
+        size: [Refold(AT, AT + 2 * HOUR, AT, AT + 2 * HOUR)] if size != "1d" else [] for size in due.revisions
+    }
+    assert due.carried == [Dirty(AT, None)]  # the day is open
+    assert not any(
+        plan_fold(due.carried, Frontier(AT, AT + 3 * HOUR), NO_CUT, provisional=True).revisions.values()
+    )
+
+
+def test_the_close_itself_shows_what_is_known_by_then():
+    plan = plan_fold([Dirty(AT, AT + 2 * PANE)], Frontier(AT, AT + HOUR), NO_CUT, provisional=False)
+    assert [len(plan.revisions[size]) for size in ("5m", "1h")] == [1, 0]
+
+
+def test_rows_for_a_pane_that_was_closed_without_them_are_shown_by_the_next_step():
+    plan = plan_fold([Dirty(AT, AT + PANE)], Frontier(AT + HOUR, AT + 2 * HOUR), NO_CUT, provisional=False)
+    assert plan.revisions["5m"] == [Refold(AT, AT + 2 * HOUR, AT, AT + PANE)]
 
 
 def test_the_day_cut_moves_day_windows_only():
-    plan = plan_fold([AT], None, timedelta(hours=16), provisional=True)
+    plan = plan_fold([Dirty(AT, None)], Frontier(None, None), timedelta(hours=16), provisional=True)
     assert plan.windows["1d"] == [datetime(2026, 3, 4, 16, tzinfo=UTC)]
     assert plan.windows["1h"] == [AT]
 
@@ -189,11 +230,3 @@ def test_windows_end_inside_their_range():
     assert windows_ending(part, "1h", NO_CUT) == [AT, AT + HOUR]
     assert windows_ending(part, "1d", NO_CUT) == []
     assert floor(AT, timedelta(days=1)) == datetime(2026, 3, 5, tzinfo=UTC)
-
-
-def test_known_at_is_the_slowest_partition_and_the_end_of_input_where_none_let_it_close():
-    steps = {("n", 0): [(AT, AT + HOUR)], ("s", 0): [(AT + PANE, AT + 2 * HOUR)]}
-    knowledge = Knowledge(steps, {("n", 0): AT + 3 * HOUR})
-    assert knowledge.known_at(AT) == AT + 2 * HOUR
-    assert knowledge.known_at(AT + PANE) == AT + 3 * HOUR
-    assert Knowledge().known_at(AT) == AT

@@ -27,7 +27,7 @@ def test_the_models_read_no_more_than_they_can():
 
 
 def test_a_document_gets_language_mentions_signature_and_the_hash_of_what_the_models_read():
-    item = ENRICHER.enrich(document(), raw_record(5), NOON)
+    item = ENRICHER.enrich(document(), raw_record(5), NOON, NOON)
     assert item.language == "en"
     assert [mention.entity_id for mention in item.mentions] == ["x.acme"]
     assert item.signature == MemorySigner().sign("Acme warns", "Acme sees less.")
@@ -36,11 +36,11 @@ def test_a_document_gets_language_mentions_signature_and_the_hash_of_what_the_mo
 
 
 def test_a_withdrawn_document_has_no_mentions():
-    assert ENRICHER.enrich(document(deleted=True), raw_record(), None).mentions == ()
+    assert ENRICHER.enrich(document(deleted=True), raw_record(), None, NOON).mentions == ()
 
 
 def test_ticker_hints_reach_the_matcher():
     item = ENRICHER.enrich(
-        document(title="It warns", content="of less", tickers=("Acme",)), raw_record(), None
+        document(title="It warns", content="of less", tickers=("Acme",)), raw_record(), None, NOON
     )
     assert [mention.entity_id for mention in item.mentions] == ["x.acme"]
