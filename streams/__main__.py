@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import Annotated
 
@@ -28,8 +27,7 @@ from streams.cli import (
     worker,
 )
 from streams.errors import SentiwatchError
-
-CREDENTIALS = re.compile(r"//[^/@\s]*@")
+from streams.masking import masked
 
 app = typer.Typer(
     name="sentiwatch",
@@ -87,7 +85,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("SENTIWATCH_DEBUG"):
             raise
-        text = CREDENTIALS.sub("//***@", " ".join(str(error).split()))[:300]
+        text = masked(" ".join(str(error).split()))[:300]
         typer.echo(f"sentiwatch: unexpected {type(error).__name__}: {text} (--debug shows where)", err=True)
         sys.exit(1)
 

@@ -21,6 +21,7 @@ from streams.adapters.postgres.registry import load_reference
 from streams.adapters.postgres.rows import RowMaker
 from streams.adapters.postgres.runs import Run, ensure_run
 from streams.adapters.postgres.scores import PostgresScoreStore
+from streams.adapters.prometheus import MeasuredClassifier, Telemetry
 from streams.adapters.triton.client import TritonClassifier
 from streams.domain.document import SourceClass
 from streams.domain.score import SENTIMENT, TOPIC
@@ -33,6 +34,7 @@ from streams.settings import Settings, require
 from streams.stages.classify import ScoringStage
 from streams.stages.close_windows import Closer
 from streams.stages.enrich import Enricher
+from streams.telemetry import ANSWERS
 from streams.wire.limits import InputLimits
 from streams.wire.topics import SOURCE_CLASSES
 
@@ -115,13 +117,16 @@ async def open_service(settings: Settings, variant: Variant = LIVE) -> AsyncIter
             classifier = await stack.enter_async_context(triton(settings))
         run = await prepare_run(database, settings, variant, gazetteer)
         store = document_store(database, settings, run)
+        measured = Telemetry()
         yield Service(
             settings=settings,
             inputs=variant.inputs,
             pipeline=Pipeline(
                 limits=InputLimits.of(settings),
                 enricher=Enricher(AhoCorasickMatcher(gazetteer), DatasketchSigner(), FunctionWordDetector()),
-                scoring=await scoring_stage(database, settings, classifier),
+                scoring=await scoring_stage(
+                    database, settings, MeasuredClassifier(classifier, measured), measured
+                ),
                 erasures=store.erasures,
             ),
             store=store,
@@ -130,6 +135,7 @@ async def open_service(settings: Settings, variant: Variant = LIVE) -> AsyncIter
             relay=producer,
             find_ends=partial(find_ends, settings, run, store, variant.inputs),
             abandon=database.hang_up,
+            telemetry=measured,
         )
 
 
@@ -164,9 +170,13 @@ def document_store(database: Database, settings: Settings, run: Run) -> Postgres
     return PostgresDocumentStore(database, run, rows, settings.limits.dead_letter_bytes)
 
 
-async def scoring_stage(database: Database, settings: Settings, classifier: Classifier) -> ScoringStage:
+async def scoring_stage(
+    database: Database, settings: Settings, classifier: Classifier, measured: Telemetry
+) -> ScoringStage:
     """The models as served, behind the scores that are stored."""
     scores = PostgresScoreStore(database)
     infos = {model: await classifier.info(model) for model in (SENTIMENT, TOPIC)}
     await scores.note_models(infos.values())
-    return ScoringStage(classifier, scores, infos, settings.worker.cached_scores)
+    stage = ScoringStage(classifier, scores, infos, settings.worker.cached_scores)
+    stage.note = lambda model, origin, count: measured.add(ANSWERS, count, model, origin)
+    return stage

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "SENTIWATCH_"
+SHORTEST_TOKEN = 16
 # Read by the launcher and the bootstrap scripts, not by the service.
 OUTSIDE_NAMES = frozenset({"SENTIWATCH_LOCAL_DIR", "SENTIWATCH_DEBUG"})
 
@@ -136,6 +137,27 @@ class PostgresSettings(Group):
         if not url or not told:
             return url
         return f"{url}{'&' if '?' in url else '?'}{told}"
+
+
+class WebSettings(Group):
+    """The status endpoints of a worker: /metrics, /live, /ready."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="any other than loopback needs a token")
+    port: int = Field(
+        9108, ge=0, le=65_535, description="the next free one from here on; 0 switches the endpoints off"
+    )
+    token: SecretStr = Field(
+        SecretStr(""), description="every request must carry it: Authorization: Bearer …"
+    )
+    token_file: Path | None = Field(None, description="file that holds the token")
+
+    @field_validator("token")
+    @classmethod
+    def long_enough(cls, value: SecretStr) -> SecretStr:
+        """A token that can be guessed is none."""
+        if 0 < len(value.get_secret_value()) < SHORTEST_TOKEN:
+            raise ValueError(f"must have at least {SHORTEST_TOKEN} characters")
+        return value
 
 
 class WorkerSettings(Group):
@@ -272,6 +294,7 @@ class Settings(BaseSettings):
     run: str = Field("live", min_length=1, description="the run whose rows this process writes")
     model_repo: Path = Path("model_repo")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = Field("console", description="json: one object a line")
     notify: bool | None = Field(
         None, description="alerts and dead letters also go to Kafka; default: of the run named live only"
     )
@@ -279,6 +302,7 @@ class Settings(BaseSettings):
     triton: TritonSettings = TritonSettings()
     postgres: PostgresSettings = PostgresSettings()
     worker: WorkerSettings = WorkerSettings()
+    web: WebSettings = WebSettings()
     time: TimeSettings = TimeSettings()
     limits: LimitSettings = LimitSettings()
     detector: DetectorSettings = DetectorSettings()

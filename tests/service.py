@@ -11,6 +11,8 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -45,6 +47,19 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = PATI
         time.sleep(0.05)
 
 
+def fetch(address: str, token: str = "", accept: str = "text/plain") -> tuple[int, str]:
+    """Status and body of a page; 0 while nobody listens."""
+    headers = {"Accept": accept} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(address, headers=headers)  # noqa: S310 - an address of ours
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the same
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read().decode()
+    except OSError:
+        return 0, ""
+
+
 @dataclass
 class Deployment:
     """Where one test's workers read and write."""
@@ -62,6 +77,7 @@ class Deployment:
             "SENTIWATCH_KAFKA__GROUP": f"{self.kafka.group}-{run}",
             "SENTIWATCH_RUN": run,
             "SENTIWATCH_WORKER__SLICE_RECORDS": "32",
+            "SENTIWATCH_WEB__PORT": "0",
             "SENTIWATCH_KAFKA__SESSION_TIMEOUT": "PT6S",
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SENTIWATCH_")}

@@ -29,11 +29,12 @@ def pipeline(
     Example: sentiwatch bench pipeline --json
     """
     from streams.benchmarks.pipeline import Plan, measure
-    from streams.cli.worker import run_loop, set_up_logging
+    from streams.cli.worker import run_loop
+    from streams.logs import set_up_logging
     from streams.settings import load_settings
 
     settings = load_settings()
-    set_up_logging("WARNING")
+    set_up_logging(settings, "WARNING")
     plan = Plan(chunks=chunks, chunk_texts=texts)
     result = run_loop(
         measure(settings, plan, triton_python(), lambda text: typer.echo(f"bench: {text}", err=True))

@@ -42,9 +42,9 @@ def demo(once: Once = False, seed: Seed = 7, keep: Keep = False) -> None:
 
     Example: sentiwatch demo --once --seed 11
     """
-    from streams.cli.worker import set_up_logging
+    from streams.logs import set_up_logging
 
-    set_up_logging("WARNING")
+    set_up_logging(level="WARNING")
     _terminate_orderly()
     problems = _perform(once=once, seed=seed, keep=keep)
     if problems:

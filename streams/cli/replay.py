@@ -32,11 +32,12 @@ def replay(
     Reading starts one baseline (28 days) before --from, so that detection knows what is normal by then.
     Example: sentiwatch replay --from 2026-06-01T00:00Z --to 2026-06-08T00:00Z --run june
     """
-    from streams.cli.worker import run_loop, set_up_logging
+    from streams.cli.worker import run_loop
+    from streams.logs import set_up_logging
     from streams.settings import load_settings
 
     settings = load_settings()
-    set_up_logging(settings.log_level)
+    set_up_logging(settings)
     window = moment(since, "--from"), moment(until, "--to")
     name = run or "replay-" + "-".join(part for part in (since, until) if part).replace(":", "")
     result = run_loop(perform(settings, name.rstrip("-"), window, topic or []))

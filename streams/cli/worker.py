@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
-import sys
 from typing import TYPE_CHECKING
 
 import typer
@@ -21,13 +19,6 @@ if TYPE_CHECKING:
 
 LOG_EVERY_SECONDS = 10.0
 LEAVE_SECONDS = 2.0
-QUIET = {
-    "faust": logging.ERROR,
-    "mode": logging.ERROR,
-    "alembic": logging.WARNING,
-    "asyncio": logging.ERROR,
-    "aiokafka": logging.CRITICAL,
-}
 
 
 def worker(
@@ -40,10 +31,13 @@ def worker(
 
     SIGTERM ends it cleanly within 30 s. Example: sentiwatch worker --drain
     """
+    from streams.logs import set_up_logging
+    from streams.runtime.web import check_exposure
     from streams.settings import load_settings
 
     settings = load_settings()
-    set_up_logging(settings.log_level)
+    set_up_logging(settings)
+    check_exposure(settings.web)
     signal.signal(signal.SIGTERM, stop_before_start)
     exit_status = 1
     try:
@@ -64,15 +58,6 @@ def leave_soon(exit_status: int) -> None:
 def stop_before_start(_number: int, _frame: object) -> None:
     """SIGTERM before the worker has taken it over: nothing is in flight yet."""
     raise SystemExit(0)
-
-
-def set_up_logging(level: str) -> None:
-    """Our own lines on stderr; the libraries' only when something is wrong."""
-    logging.basicConfig(
-        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for name, quiet in QUIET.items():
-        logging.getLogger(name).setLevel(quiet)
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from streams.errors import Dependency
@@ -25,6 +26,8 @@ async def close_windows(
         )
         status.panes_closed += report.panes_closed
         status.alerts_opened += report.alerts_opened
+        status.closed_until = report.closed_until
+        status.closer_stepped = time.monotonic()
         tell()
         if report.caught_up:
             return

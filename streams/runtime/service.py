@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from streams.adapters.prometheus import Telemetry
 from streams.runtime.breaker import Breakers
 
 if TYPE_CHECKING:
@@ -32,3 +33,4 @@ class Service:
     abandon: Callable[[], None] = lambda: None
     """Break off what still waits for an answer of Postgres; for a worker that must end now."""
     breakers: Breakers = field(default_factory=Breakers)
+    telemetry: Telemetry = field(default_factory=Telemetry)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from streams.domain.document import SourcePartition
     from streams.runtime.breaker import Breakers
@@ -41,6 +42,8 @@ class PartitionStatus:
     """Where the partition ends, as the driver last heard; None before its first fetch."""
     quiet_seconds: float
     """Since something of it was stored, or since it was assigned."""
+    watermark: datetime | None = None
+    """The largest event time taken in."""
 
     @property
     def waits(self) -> bool:
@@ -62,6 +65,10 @@ class WorkerStatus:
     letters_by_reason: Counter[str] = field(default_factory=Counter)
     panes_closed: int = 0
     alerts_opened: int = 0
+    closed_until: datetime | None = None
+    """The end of the last closed pane, as the closer said last."""
+    closer_stepped: float | None = None
+    """When the closer's last step ended (`time.monotonic`)."""
     phase: str = "starting"
     started: float = field(default_factory=time.monotonic)
     consumed_seconds: float = 0.0

@@ -14,20 +14,24 @@ import time
 from typing import TYPE_CHECKING
 
 from streams.errors import Dependency
+from streams.logs import tell_stored
 from streams.runtime.agents import add_agents
 from streams.runtime.app import make_app
 from streams.runtime.closing import close_windows, keep_closing
 from streams.runtime.delivery import Lane, Policies
+from streams.runtime.health import Health
 from streams.runtime.heartbeat import Heartbeats
 from streams.runtime.patience import patiently
 from streams.runtime.shutdown import Shutdown
 from streams.runtime.status import PartitionStatus, WorkerStatus
 from streams.runtime.watchdog import Deadline, LoopWatch, check_progress
+from streams.runtime.web import Pages, served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from typing import Any
 
+    from streams.domain.batch import Batch
     from streams.domain.document import SourcePartition
     from streams.runtime.service import Service
 
@@ -51,7 +55,7 @@ class Worker:
         self._service = service
         self._settings = service.settings
         self._app = make_app(service.settings.kafka, instance_id, self._assign)
-        policies = Policies(service.breakers, self._acknowledge)
+        policies = Policies(service.breakers, self._acknowledge, self._note_stored)
         self._lanes = {
             topic: Lane(source_class, service.pipeline, service.store, service.settings, policies)
             for topic, source_class in service.inputs.items()
@@ -66,6 +70,10 @@ class Worker:
 
     def _acknowledge(self, source: SourcePartition, next_offset: int) -> None:
         self._app.consumer.acknowledge(source, next_offset)
+
+    def _note_stored(self, topic: str, batch: Batch, records: int) -> None:
+        self._service.telemetry.stored(topic, batch, records)
+        tell_stored(topic, batch, records)
 
     async def _assign(self, assigned: Sequence[SourcePartition]) -> Mapping[SourcePartition, int]:
         offsets: dict[SourcePartition, int] = {}
@@ -83,6 +91,13 @@ class Worker:
         Raises:
             SentiwatchError: a start-up check failed, or a lane met an error that retrying cannot help.
         """
+        health = Health(lambda: self.status, self._service.store, self._settings)
+        self._service.telemetry.watch(lambda: self.status, lambda: not health.not_live())
+        pages = Pages(self._service.telemetry.page, health.not_live, health.not_ready)
+        async with served(self._settings.web, pages):
+            return await self._run(drain=drain)
+
+    async def _run(self, *, drain: bool) -> WorkerStatus:
         ends = await self._service.find_ends()
         self._install_signals()
         progress = await self._service.store.progress(list(ends))
@@ -225,4 +240,5 @@ class Worker:
             for source, stored in at.stored.items():
                 quiet = now - at.acknowledged_at[source]
                 end = self._app.consumer.end_of(source)
-                yield source, PartitionStatus(at.reached[source], stored, end, quiet)
+                watermark = at.clocks[source].watermark
+                yield source, PartitionStatus(at.reached[source], stored, end, quiet, watermark)

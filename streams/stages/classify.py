@@ -14,7 +14,7 @@ from streams.domain.score import SENTIMENT, TOPIC, Question, ScoreKey
 from streams.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from streams.domain.document import Enriched
     from streams.domain.score import ModelInfo
@@ -63,6 +63,8 @@ class ScoringStage:
         self._store = store
         self._infos = dict(infos)
         self._recent = RecentScores(capacity)
+        self.note: Callable[[str, str, int], object] = lambda _model, _origin, _count: None
+        """Called with how many answers came from where: memory, store or model."""
 
     async def classify(self, documents: Sequence[Enriched]) -> Classified:
         """Score a slice, each model by one version; the order of the documents is kept.
@@ -113,9 +115,12 @@ class ScoringStage:
             asked = [(key, questions[key]) for key in missing if key not in answers.found]
             if not await self._ask(answers, asked):
                 return None
+            self.note(info.model, "store", len(missing) - len(asked))
+            self.note(info.model, "model", len(asked))
             for key in missing:
                 if key in answers.found:
                     self._recent.put((info.model, info.version, key), answers.found[key])
+        self.note(info.model, "memory", len(questions) - len(missing))
         return answers
 
     async def _ask(self, answers: _Answers, questions: list[tuple[ScoreKey, Question]]) -> bool:

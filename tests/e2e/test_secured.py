@@ -14,7 +14,7 @@ import pytest
 
 from tests.builders import NOON, minutes
 from tests.secured import Authority, Logins, secured_kafka, secured_postgres, tls_postgres
-from tests.service import COMMAND, PATIENCE
+from tests.service import COMMAND, PATIENCE, fetch, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,10 @@ def bank(triton_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         secured_kafka(directory, authority, USER, f"{MARK}-kafka") as kafka,
         secured_postgres(programs, authority, passwords) as logins,
     ):
-        yield Bank(kafka, logins, triton_url, authority, ours.certificate, ours.key, directory)
+        made = Bank(kafka, logins, triton_url, authority, ours.certificate, ours.key, directory)
+        assert "revision" in made.does("migrator", "db", "upgrade")
+        made.does("worker", "topics", "create")
+        yield made
 
 
 def write_posts(path: Path) -> None:
@@ -109,8 +112,6 @@ def write_posts(path: Path) -> None:
 
 
 def test_every_command_works_with_the_rights_of_its_role_and_prints_no_secret(bank: Bank):
-    assert "revision" in bank.does("migrator", "db", "upgrade")
-    bank.does("worker", "topics", "create")
     bank.does("worker", "topics", "describe")
     write_posts(bank.directory / "posts.jsonl")
     bank.does(
@@ -151,6 +152,33 @@ def test_every_command_works_with_the_rights_of_its_role_and_prints_no_secret(ba
 
     code, _, err = bank.run("worker", "db", "downgrade", "base")
     assert (code, "lacks a right" in err) == (1, True)
+    assert secrets_in(bank) == []
+
+
+def test_a_serving_worker_shows_no_secret_to_those_who_may_ask(bank: Bank, unused_tcp_port: int):
+    token = f"{MARK}-token-0123456789"
+    (bank.directory / "token").write_text(token)
+    changes = {
+        "SENTIWATCH_WEB__PORT": str(unused_tcp_port),
+        "SENTIWATCH_WEB__TOKEN_FILE": str(bank.directory / "token"),
+    }
+    worker = subprocess.Popen(
+        [*COMMAND, "worker"], env=bank.variables("worker", **changes), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+
+    address = f"http://127.0.0.1:{unused_tcp_port}"
+    try:
+        wait_until(
+            lambda: fetch(f"{address}/ready", token)[0] == 200, "the worker is ready over SASL and TLS"
+        )
+        assert fetch(f"{address}/metrics", "guess")[0] == 401
+        status, page = fetch(f"{address}/metrics", token)
+        assert (status, "sentiwatch_live 1.0" in page) == (200, True)
+    finally:
+        worker.terminate()
+        bank.heard += worker.communicate(timeout=PATIENCE)
+    bank.heard.append(page)
     assert secrets_in(bank) == []
 
 

@@ -52,6 +52,8 @@ class Policies:
     breakers: Breakers = field(default_factory=Breakers)
     acknowledge: Callable[[SourcePartition, int], object] = lambda _source, _next_offset: None
     """Called with the next offset of a partition once everything below it is stored."""
+    stored: Callable[[str, Batch, int], object] = lambda _topic, _batch, _records: None
+    """Called with each batch that is stored, its topic and how many records it came of."""
 
 
 class Lane:
@@ -197,6 +199,7 @@ class Lane:
             for move in item.part.moves:
                 self._policies.acknowledge(move.source, move.next_offset)
             self.tally.count(batch, item.part.records)
+            self._policies.stored(item.part.moves[0].source.topic, batch, item.part.records)
 
     def _judge(self, batch: Batch, part: Slice) -> None:
         if self._burial.trips_on(batch, part.records):
