@@ -18,6 +18,7 @@ from streams.cli import (
     demo,
     doctor,
     erase,
+    explain,
     ingest,
     local,
     model,
@@ -48,6 +49,7 @@ app.command(name="worker")(worker.worker)
 app.command(name="replay")(replay.replay)
 app.command(name="backtest")(backtest.backtest)
 app.command(name="classify")(classify.classify)
+app.command(name="explain")(explain.explain)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="erase")(erase.erase)
 app.command(name="demo")(demo.demo)

@@ -42,6 +42,35 @@ def pipeline(
     typer.echo(json.dumps(result) if json_output else table(result))
 
 
+@app.command()
+def triton(
+    json_output: bool = typer.Option(False, "--json", help="Print JSON."),
+    rounds: int = typer.Option(3, min=1, help="Turns of each variant."),
+    texts: int = typer.Option(400, min=32, help="Texts a turn."),
+) -> None:
+    """Engines and settings through Triton, against the first version and against a BERT-base pipeline.
+
+    Example: sentiwatch bench triton --json
+    """
+    from streams.benchmarks.serving import Plan, measure
+    from streams.local.layout import default_layout
+    from streams.settings import load_settings
+
+    result = measure(
+        default_layout(),
+        load_settings().model_repo.resolve(),
+        Plan(rounds=rounds, texts=texts),
+        lambda text: typer.echo(f"bench: {text}", err=True),
+    )
+    if json_output:
+        typer.echo(json.dumps(result))
+        return
+    for name, row in result["variants"].items():
+        typer.echo(f"{row['texts_per_second']:8} texts/s {row['over_first']:5} × first  {name}")
+    for name, reason in result["skipped"].items():
+        typer.echo(f"skipped: {name}: {reason}")
+
+
 def triton_python() -> Path:
     """The interpreter of Triton's local environment, which has the bare engine."""
     from streams.errors import Misconfigured

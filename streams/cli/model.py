@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli import model_release, model_training
+from streams.cli import model_release, model_reports, model_training
 from streams.cli.model_training import TaskOption  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def card(
         print(text, end="")
 
 
-for _release in model_release.COMMANDS:
+for _release in (*model_release.COMMANDS, *model_reports.COMMANDS):
     app.command()(_release)
 
 
