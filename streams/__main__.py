@@ -16,6 +16,7 @@ from streams.cli import (
     classify,
     database,
     demo,
+    dlq,
     doctor,
     erase,
     explain,
@@ -44,6 +45,7 @@ app.add_typer(ingest.app, name="ingest")
 app.add_typer(model.app, name="model")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(run.app, name="run")
+app.add_typer(dlq.app, name="dlq")
 app.add_typer(bench.app, name="bench")
 app.command(name="worker")(worker.worker)
 app.command(name="replay")(replay.replay)

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaProducer
 
@@ -17,7 +17,7 @@ from streams.wire.topics import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from streams.settings import KafkaSettings
     from streams.wire.outgoing import Outgoing
@@ -106,15 +106,19 @@ class KafkaProducer:
         count = 0
         waiting = iter(records)
         while part := list(islice(waiting, self._in_flight)):
-            sent = [await self._hand_over(record) for record in part]
-            answers = await asyncio.gather(*sent, return_exceptions=True)
-            with kafka_errors(self._place):
-                for answer in answers:
-                    if isinstance(answer, BaseException):
-                        raise answer
-            count += len(part)
-            self.confirmed += len(part)
+            count += len(await self.publish_placed(part))
         return count
+
+    async def publish_placed(self, records: Sequence[Outgoing]) -> list[int]:
+        """Send a few records and return the offset of each, once every one is confirmed; raises as `publish` does."""
+        sent = [await self._hand_over(record) for record in records]
+        answers: list[Any] = await asyncio.gather(*sent, return_exceptions=True)
+        with kafka_errors(self._place):
+            for answer in answers:
+                if isinstance(answer, BaseException):
+                    raise answer
+        self.confirmed += len(answers)
+        return [answer.offset for answer in answers]
 
     async def flush(self) -> None:
         """Return once every record sent so far is confirmed; raises as `send` does."""

@@ -1,0 +1,1 @@
+"""Looking after dead letters: publishing them again, and showing them without what must not be seen."""
