@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from streams.adapters.kafka.admin import offset_spans
 from streams.adapters.kafka.producer import KafkaProducer
 from streams.adapters.language import FunctionWordDetector
+from streams.adapters.memory.relay import MemoryRelay
 from streams.adapters.minhash import DatasketchSigner
 from streams.adapters.postgres.closing import PostgresClosingStore
 from streams.adapters.postgres.connection import Database
@@ -17,7 +18,7 @@ from streams.adapters.postgres.documents import PostgresDocumentStore
 from streams.adapters.postgres.erasure_ledger import check_keys
 from streams.adapters.postgres.migrate import check
 from streams.adapters.postgres.outbox import PostgresOutbox
-from streams.adapters.postgres.registry import load_reference
+from streams.adapters.postgres.registry import add_reference, load_reference
 from streams.adapters.postgres.rows import RowMaker
 from streams.adapters.postgres.runs import Run, ensure_run
 from streams.adapters.postgres.scores import PostgresScoreStore
@@ -29,6 +30,7 @@ from streams.errors import Misconfigured
 from streams.gazetteer.catalogue import Gazetteer
 from streams.gazetteer.matcher import AhoCorasickMatcher
 from streams.pipeline import Pipeline
+from streams.replay.whatif import shaping
 from streams.runtime.service import Service
 from streams.settings import Settings, require
 from streams.stages.classify import ScoringStage
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from streams.domain.document import SourcePartition
-    from streams.ports import Classifier
+    from streams.ports import Classifier, Relay
 
 
 async def find_ends(
@@ -66,11 +68,6 @@ async def find_ends(
     return {source: span.end for source, span in spans.items()}
 
 
-def result_settings(settings: Settings) -> dict[str, object]:
-    """The settings that shape a run's result, as stored with it; no addresses, no secrets."""
-    return settings.model_dump(mode="json", include={"time", "limits", "detector"})
-
-
 @dataclass(frozen=True, slots=True)
 class Variant:
     """How a service differs from the live one; benchmarks use it to stay apart from live rows and topics."""
@@ -81,6 +78,12 @@ class Variant:
     inputs: Mapping[str, SourceClass] = field(default_factory=lambda: SOURCE_CLASSES)
     classifier: Classifier | None = None
     """In place of Triton."""
+    gazetteer: Gazetteer | None = None
+    """In place of the one that ships; the reference tables gain what is new in it and lose nothing."""
+    sentiment_version: str = ""
+    """The only version of the sentiment model that may score; empty = whichever is served."""
+    publishes: bool = True
+    """Whether it needs Kafka to send anything to."""
 
 
 LIVE = Variant()
@@ -104,17 +107,20 @@ async def open_service(settings: Settings, variant: Variant = LIVE) -> AsyncIter
         Misconfigured, Unavailable: the first start-up check that fails, as one clear line.
     """
     url = require(settings.postgres.address, "SENTIWATCH_POSTGRES__URL")
-    require(settings.kafka.bootstrap, "SENTIWATCH_KAFKA__BOOTSTRAP")
-    gazetteer = Gazetteer.load()
+    gazetteer = variant.gazetteer or Gazetteer.load()
     check(url)
     async with AsyncExitStack() as stack:
         database = Database(url, settings.postgres.pool)
         await database.open()
         stack.push_async_callback(database.close)
-        producer = await stack.enter_async_context(KafkaProducer.connect(settings.kafka))
+        producer: Relay = MemoryRelay()
+        if variant.publishes:
+            require(settings.kafka.bootstrap, "SENTIWATCH_KAFKA__BOOTSTRAP")
+            producer = await stack.enter_async_context(KafkaProducer.connect(settings.kafka))
         classifier = variant.classifier
         if classifier is None:
             classifier = await stack.enter_async_context(triton(settings))
+        await refuse_other_model(classifier, variant.sentiment_version)
         run = await prepare_run(database, settings, variant, gazetteer)
         store = document_store(database, settings, run)
         measured = Telemetry()
@@ -139,6 +145,19 @@ async def open_service(settings: Settings, variant: Variant = LIVE) -> AsyncIter
         )
 
 
+async def refuse_other_model(classifier: Classifier, version: str) -> None:
+    """A shadow run is scored by the version it is about, or not at all.
+
+    Raises:
+        Misconfigured: another one is served.
+    """
+    if not version:
+        return
+    served = (await classifier.info(SENTIMENT)).version
+    if served != version:
+        raise Misconfigured(f"--rescore {version}: Triton serves {served}; have it serve that version first")
+
+
 def triton(settings: Settings) -> TritonClassifier:
     """The classifier in production."""
     return TritonClassifier(require(settings.triton.url, "SENTIWATCH_TRITON__URL"), settings.triton)
@@ -152,10 +171,10 @@ async def prepare_run(database: Database, settings: Settings, variant: Variant, 
             settings.run,
             kind=variant.kind,
             notify=notifies(settings, variant),
-            settings=result_settings(settings),
+            settings=shaping(settings),
             gazetteer=gazetteer.version,
         )
-        await load_reference(connection, gazetteer)
+        await (load_reference if variant.gazetteer is None else add_reference)(connection, gazetteer)
         await check_keys(connection, settings.privacy.key_ring())
     return run
 

@@ -50,13 +50,27 @@ def watching(*, drain: bool) -> Iterator[Callable[[WorkerStatus], None]]:
             seconds = status.consumed_seconds or time.monotonic() - status.started
             progress.update(
                 task,
-                description=f"{status.phase} ({status.alerts_opened} alerts)",
+                description=f"{status.phase} ({status.alerts_opened} alerts){up_to(status)}",
                 total=status.total if drain else None,
                 completed=status.records,
                 rate=status.documents / seconds if seconds else 0.0,
             )
 
         yield show
+
+
+def up_to(status: WorkerStatus) -> str:
+    """How far a replay is in event time."""
+    return f", up to {status.reached:%Y-%m-%d %H:%M}" if status.reached is not None else ""
+
+
+def time_left(status: WorkerStatus) -> str:
+    """Documents a second so far, and how long the rest will take at that rate; of a replay only."""
+    seconds = status.consumed_seconds or status.age
+    if status.reached is None or not status.records or not seconds:
+        return ""
+    left = (status.total - status.records) * seconds / status.records
+    return f", {status.documents / seconds:.0f} documents/s, {left:.0f} s left"
 
 
 def log_lines() -> Callable[[WorkerStatus], None]:
@@ -70,9 +84,9 @@ def log_lines() -> Callable[[WorkerStatus], None]:
             return
         last = (status.phase, now)
         log.info(
-            "%s: %d of %d records, %d documents, %d dead letters, %d panes closed, %d alerts",
+            "%s: %d of %d records, %d documents, %d dead letters, %d panes closed, %d alerts%s%s",
             status.phase, status.records, status.total, status.documents, status.dead_letters, status.panes_closed,
-            status.alerts_opened,
+            status.alerts_opened, up_to(status), time_left(status),
         )  # fmt: skip
 
     if not sys.stderr.isatty():

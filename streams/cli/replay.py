@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from streams.runtime.status import WorkerStatus
+    from streams.replay.request import Request
     from streams.settings import Settings
+
+Texts = list[str] | None
+
+
+class Pace(NamedTuple):
+    """How fast it may go; none of it shows in the result."""
+
+    workers: int = 1
+    share: str = ""
+    load: float = 1.0
 
 
 def replay(
@@ -22,25 +32,73 @@ def replay(
         str, typer.Option("--to", help="Event time, ISO 8601; default: their end as of now.")
     ] = "",
     run: Annotated[str, typer.Option(help="Name of the run; a run of that name goes on.")] = "",
-    topic: Annotated[
-        list[str] | None, typer.Option(help="Input topic; repeatable; default: all of them.")
+    topic: Annotated[Texts, typer.Option(help="Input topic; repeatable; default: all of them.")] = None,
+    file: Annotated[
+        Texts,
+        typer.Option(
+            help="Read this JSONL, CSV or Parquet file instead of Kafka; repeatable; needs one --topic."
+        ),
     ] = None,
+    map_: Annotated[
+        str, typer.Option("--map", help="With --file: target=field pairs, as of `ingest file`.")
+    ] = "",
+    source: Annotated[str, typer.Option(help="With --file: the source of every row.")] = "",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the partitions.")] = 1,
+    share: Annotated[
+        str,
+        typer.Option(
+            metavar="I/N", help="Only the I-th of N shares of the partitions: one process of a run."
+        ),
+    ] = "",
+    load: Annotated[
+        float,
+        typer.Option(min=0.05, max=1.0, help="Share of the time and of the requests in flight it may take."),
+    ] = 1.0,
+    detect_only: Annotated[
+        bool,
+        typer.Option("--detect-only", help="Judge the stored mentions of --base anew; no Kafka, no models."),
+    ] = False,
+    base: Annotated[str, typer.Option(help="With --detect-only: the run to judge.")] = "live",
+    changes: Annotated[
+        Texts,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of this run, e.g. detector.count_p=1e-8."),
+    ] = None,
+    gazetteer: Annotated[
+        str, typer.Option(help="Version of the entity list: the shipped one, or a directory with its files.")
+    ] = "",
+    rescore: Annotated[
+        str, typer.Option(metavar="MODEL_VERSION", help="The sentiment model that Triton must be serving.")
+    ] = "",
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Replay historical topics into an isolated run; it ends by itself and never touches the live rows.
+    """Replay history into an isolated run; it ends by itself and never touches the live rows.
 
-    Reading starts one baseline (28 days) before --from, so that detection knows what is normal by then.
-    Example: sentiwatch replay --from 2026-06-01T00:00Z --to 2026-06-08T00:00Z --run june
+    Reading starts one baseline (28 days) before --from, so that detection knows what is normal by then; alerts of that
+    warm-up are marked and not reported. Example: sentiwatch replay --from 2026-06-01T00:00Z --to 2026-06-08T00:00Z --run june
     """
     from streams.cli.worker import run_loop
     from streams.logs import set_up_logging
+    from streams.replay.request import Request
     from streams.settings import load_settings
 
     settings = load_settings()
     set_up_logging(settings)
-    window = moment(since, "--from"), moment(until, "--to")
-    name = run or "replay-" + "-".join(part for part in (since, until) if part).replace(":", "")
-    result = run_loop(perform(settings, name.rstrip("-"), window, topic or []))
+    name = run or "-".join(part for part in ("replay", since, until) if part).replace(":", "")
+    request = Request(
+        name=name,
+        since=moment(since, "--from"),
+        until=moment(until, "--to"),
+        topics=tuple(topic or ()),
+        files=tuple(file or ()),
+        mapping=map_,
+        source=source,
+        base=base if detect_only else "",
+        changes=tuple(changes or ()),
+        gazetteer=gazetteer,
+        rescore=rescore,
+    )
+    check_usage(request, workers, share)
+    result = run_loop(answer(settings, request, Pace(workers, share, load)))
     if json_output:
         typer.echo(json.dumps(result))
     else:
@@ -60,51 +118,52 @@ def moment(text: str, option: str) -> datetime | None:
     return parsed
 
 
-async def perform(
-    settings: Settings, name: str, window: tuple[datetime | None, datetime | None], topics: list[str]
-) -> dict[str, Any]:
-    """Run it and say what came out."""
-    from streams.adapters.kafka.history import HistoryReader, spans_between
-    from streams.bootstrap import Variant, open_service
-    from streams.cli.progress import watching
+def check_usage(request: Request, workers: int, share: str) -> None:
+    """Mistakes on the command line: exit 2."""
+    if request.files and (len(request.topics) != 1 or workers > 1 or share):
+        raise typer.BadParameter("--file needs one --topic, and is read by one process")
+    if (request.mapping or request.source) and not request.files:
+        raise typer.BadParameter("--map and --source belong to --file")
+    if request.base and (request.files or request.topics or request.gazetteer or request.rescore):
+        raise typer.BadParameter(
+            "--detect-only reads what is stored: --file, --topic, --gazetteer and --rescore need a whole replay"
+        )
+    if workers > 1 and share:
+        raise typer.BadParameter("--workers starts the processes that --share describes: give one of them")
+
+
+async def answer(settings: Settings, request: Request, pace: Pace) -> dict[str, Any]:
+    """Run it and say what the run holds then.
+
+    Raises:
+        Misconfigured: it would write into the live run, or it was begun as something else.
+    """
+    from streams.cli.rehearse import rehearse
+    from streams.cli.replaying import read_shares, replay_history
     from streams.errors import Misconfigured
-    from streams.replay.session import Replay
-    from streams.wire.topics import SOURCE_CLASSES, input_topic
 
-    if name in {settings.run, "live"}:
-        raise Misconfigured(f"run {name!r} is the live one: give the replay another name with --run")
-    inputs = {t: SOURCE_CLASSES[input_topic(t).name] for t in topics} or dict(SOURCE_CLASSES)
-    since, until = window
-    warm = since - settings.detector.baseline if since else None
-    apart = settings.model_copy(update={"run": name})
-    async with open_service(apart, Variant(kind="replay", notify=False, inputs=inputs)) as service:
-        spans = await spans_between(settings.kafka, list(inputs), warm, until)
-        await service.store.register({s: (inputs[s.topic], span.beginning) for s, span in spans.items()})
-        async with HistoryReader.connect(settings.kafka) as reader:
-            with watching(drain=True) as shown:
-                status = await Replay(service, reader, shown).run(spans)
-    return {"run": name, **figures(status), **await outcome(settings, name, since)}
+    if request.name in {settings.run, "live"}:
+        raise Misconfigured(f"run {request.name!r} is the live one: give the replay another name with --run")
+    if request.base:
+        made = await rehearse(settings, request)
+    elif pace.workers > 1:
+        made = await read_shares(request, pace)
+    else:
+        made = await replay_history(settings, request, pace)
+    if pace.share:
+        return {"run": request.name, **made}
+    return {"run": request.name, **made, **await outcome(settings, request)}
 
 
-def figures(status: WorkerStatus) -> dict[str, Any]:
-    """What this attempt did."""
-    seconds = status.consumed_seconds
-    return {
-        "records": status.records,
-        "seconds": round(seconds, 2),
-        "documents_per_second": round(status.documents / seconds, 1) if seconds else 0.0,
-    }
-
-
-async def outcome(settings: Settings, name: str, since: datetime | None) -> dict[str, Any]:
+async def outcome(settings: Settings, request: Request) -> dict[str, Any]:
     """What the run holds now."""
     from streams.adapters.postgres.connection import Database
     from streams.adapters.postgres.results import fingerprint, outcome_counts
 
-    database = Database(settings.postgres.address, 1)
+    database = Database(settings.postgres.url.get_secret_value(), 1)
     await database.open()
     try:
-        counts = await outcome_counts(database, name, since)
-        return {**counts, "fingerprint": (await fingerprint(database, name)).digest}
+        counts = await outcome_counts(database, request.name, request.since)
+        return {**counts, "fingerprint": (await fingerprint(database, request.name)).digest}
     finally:
         await database.close()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict
 from datetime import timedelta
-from functools import partial
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from streams.adapters.postgres.connection import Database
-    from streams.domain.comparison import AlertRow
+    from streams.replay.comparing import Compared
 
 app = typer.Typer(
     help="Runs: live and replays. Example: sentiwatch run fingerprint live", no_args_is_help=True
@@ -38,10 +37,13 @@ def list_runs(json_output: bool = JSON) -> None:
 
 @app.command()
 def show(name: str = typer.Argument("live"), json_output: bool = JSON) -> None:
-    """One run: its settings and row counts. Example: sentiwatch run show live"""
+    """One run: its settings, row counts, and the command that makes it again. Example: sentiwatch run show june"""
     from streams.adapters.postgres.results import describe
+    from streams.replay.request import Request
 
     row = with_database(lambda database: describe(database, name))
+    if row["request"]:
+        row["command"] = Request.of(row["request"]).command
     typer.echo(json.dumps(row, default=str) if json_output else json.dumps(row, default=str, indent=2))
 
 
@@ -65,35 +67,33 @@ def compare(
     first: Annotated[str, typer.Argument(metavar="A")],
     second: Annotated[str, typer.Argument(metavar="B")],
     within: Annotated[float, typer.Option(help="Hours by which openings of one alert may differ.")] = 24.0,
+    html: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
     json_output: bool = JSON,
 ) -> None:
-    """Alerts only in A, only in B, and changed. Example: sentiwatch run compare live june"""
-    from streams.adapters.postgres.results import alert_rows
-    from streams.domain.comparison import compare as pair
+    """Alerts only in A, only in B, moved, of another severity; by entity and month.
 
-    rows = [with_database(partial(alert_rows, name=name)) for name in (first, second)]
-    found = pair(rows[0], rows[1], timedelta(hours=within))
+    Alerts of a warm-up are left out. Example: sentiwatch run compare live stricter --html stricter.html
+    """
+    found = with_database(lambda database: compared(database, first, second, timedelta(hours=within)))
+    if html is not None:
+        found.write(html)
     if json_output:
-        typer.echo(json.dumps(asdict(found), default=str))
-        return
-    for row in found.only_a:
-        typer.echo(f"only in {first}: {line(row)}")
-    for row in found.only_b:
-        typer.echo(f"only in {second}: {line(row)}")
-    for before, after in found.changed:
-        typer.echo(f"changed: {line(before)}\n      to {line(after)}")
-    typer.echo(
-        f"{len(found.only_a)} only in {first}, {len(found.only_b)} only in {second}, "
-        f"{len(found.changed)} changed, {found.same} the same"
-    )
+        typer.echo(json.dumps(found.as_dict(), default=str))
+    else:
+        typer.echo("\n".join(found.lines()))
 
 
-def line(row: AlertRow) -> str:
-    """One alert in one line."""
-    return (
-        f"{row.dedup_key} opened {row.opened_at:%Y-%m-%d %H:%M} {row.severity}, "
-        f"{row.observed} of {row.expected:.2f}, p {row.p_value:.1e}"
-    )
+async def compared(database: Database, first: str, second: str, within: timedelta) -> Compared:
+    """The alerts of two runs, and the settings in which they differ."""
+    from streams.adapters.postgres.results import alert_rows
+    from streams.adapters.postgres.runs import run_settings
+    from streams.domain.comparison import compare as pair
+    from streams.replay.comparing import Compared
+
+    rows = [await alert_rows(database, name) for name in (first, second)]
+    async with database.transaction() as connection:
+        one, other = [await run_settings(connection, name) for name in (first, second)]
+    return Compared(first, second, (one, other), pair(rows[0], rows[1], within))
 
 
 @app.command()

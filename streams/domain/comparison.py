@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime, timedelta
 
 
@@ -21,6 +22,31 @@ class AlertRow:
     expected: float
     p_value: float
 
+    @property
+    def entity_id(self) -> str:
+        """The entity in ``rule|entity|topic|source class``."""
+        return self.dedup_key.split("|")[1] if self.dedup_key.count("|") else self.dedup_key
+
+    @property
+    def month(self) -> str:
+        """Year and month of the opening, UTC."""
+        return f"{self.opened_at:%Y-%m}"
+
+
+Pair = tuple[AlertRow, AlertRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How the alerts of one entity or month fared; ``moved`` and ``severity`` are among ``changed``."""
+
+    only_a: int = 0
+    only_b: int = 0
+    moved: int = 0
+    severity: int = 0
+    changed: int = 0
+    same: int = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -28,24 +54,79 @@ class Comparison:
 
     only_a: tuple[AlertRow, ...]
     only_b: tuple[AlertRow, ...]
-    changed: tuple[tuple[AlertRow, AlertRow], ...]
-    same: int
+    changed: tuple[Pair, ...]
+    """Pairs that differ in any figure."""
+    unchanged: tuple[AlertRow, ...]
+
+    @property
+    def same(self) -> int:
+        """Alerts that are alike in both."""
+        return len(self.unchanged)
+
+    @property
+    def moved(self) -> tuple[Pair, ...]:
+        """Those of the changed that opened at another time."""
+        return tuple(pair for pair in self.changed if pair[0].opened_at != pair[1].opened_at)
+
+    @property
+    def severity(self) -> tuple[Pair, ...]:
+        """Those of the changed that reached another severity."""
+        return tuple(pair for pair in self.changed if pair[0].severity != pair[1].severity)
+
+    def by_entity(self) -> dict[str, Tally]:
+        """Most affected first."""
+        tallies = self._tallies(lambda row: row.entity_id)
+        return dict(sorted(tallies.items(), key=lambda item: (-_affected(item[1]), item[0])))
+
+    def by_month(self) -> dict[str, Tally]:
+        """In order of time; a pair counts in A's month."""
+        return dict(sorted(self._tallies(lambda row: row.month).items()))
+
+    def _tallies(self, group: Callable[[AlertRow], str]) -> dict[str, Tally]:
+        counts = Counter((group(row), what) for what, row in self._outcomes())
+        names = {name for name, _ in counts}
+        return {
+            name: Tally(**{what: count for (key, what), count in counts.items() if key == name})
+            for name in names
+        }
+
+    def _outcomes(self) -> Iterator[tuple[str, AlertRow]]:
+        yield from (("only_a", row) for row in self.only_a)
+        yield from (("only_b", row) for row in self.only_b)
+        yield from (("moved", pair[0]) for pair in self.moved)
+        yield from (("severity", pair[0]) for pair in self.severity)
+        yield from (("changed", pair[0]) for pair in self.changed)
+        yield from (("same", row) for row in self.unchanged)
+
+
+def _affected(tally: Tally) -> int:
+    return tally.only_a + tally.only_b + tally.changed
 
 
 def compare(a: Iterable[AlertRow], b: Iterable[AlertRow], within: timedelta) -> Comparison:
-    """Pair alerts of one dedup key, each with the nearest opening of the other run no further off than ``within``.
+    """Pair alerts of one dedup key whose openings lie no further apart than ``within``, the nearest first.
 
     A pair that differs in any figure, the opening included, is `changed`.
     """
-    left = sorted(b, key=lambda row: (row.dedup_key, row.opened_at))
-    only_a, pairs = [], []
-    for row in sorted(a, key=lambda row: (row.dedup_key, row.opened_at)):
-        twins = [other for other in left if other.dedup_key == row.dedup_key]
-        nearest = min(twins, key=lambda other: abs(other.opened_at - row.opened_at), default=None)
-        if nearest is None or abs(nearest.opened_at - row.opened_at) > within:
-            only_a.append(row)
-        else:
-            left.remove(nearest)
-            pairs.append((row, nearest))
-    changed = tuple(pair for pair in pairs if pair[0] != pair[1])
-    return Comparison(tuple(only_a), tuple(left), changed, len(pairs) - len(changed))
+    rows_a, rows_b = (sorted(rows, key=lambda row: (row.dedup_key, row.opened_at)) for rows in (a, b))
+    twins: dict[str, list[int]] = {}
+    for place, row in enumerate(rows_b):
+        twins.setdefault(row.dedup_key, []).append(place)
+    candidates = sorted(
+        (abs(rows_b[other].opened_at - row.opened_at), place, other)
+        for place, row in enumerate(rows_a)
+        for other in twins.get(row.dedup_key, ())
+    )
+    of_a: dict[int, int] = {}
+    taken: set[int] = set()
+    for distance, place, other in candidates:
+        if distance <= within and place not in of_a and other not in taken:
+            of_a[place] = other
+            taken.add(other)
+    pairs = [(rows_a[place], rows_b[other]) for place, other in sorted(of_a.items())]
+    return Comparison(
+        only_a=tuple(row for place, row in enumerate(rows_a) if place not in of_a),
+        only_b=tuple(row for place, row in enumerate(rows_b) if place not in taken),
+        changed=tuple(pair for pair in pairs if pair[0] != pair[1]),
+        unchanged=tuple(row for row, other in pairs if row == other),
+    )

@@ -69,6 +69,8 @@ class WorkerStatus:
     """The end of the last closed pane, as the closer said last."""
     closer_stepped: float | None = None
     """When the closer's last step ended (`time.monotonic`)."""
+    reached: datetime | None = None
+    """The Kafka time, in a replay, up to which every partition was read."""
     phase: str = "starting"
     started: float = field(default_factory=time.monotonic)
     consumed_seconds: float = 0.0

@@ -1,4 +1,5 @@
 import gzip
+from datetime import UTC, datetime
 
 import pytest
 
@@ -81,9 +82,24 @@ def test_a_missing_file_and_an_unknown_suffix_are_refused(tmp_path):
     with pytest.raises(Misconfigured, match=r"No such file"):
         list(read_rows(tmp_path / "none.jsonl"))
     with pytest.raises(Misconfigured, match=r"expected \.jsonl"):
-        format_suffix(tmp_path / "a.parquet")
+        format_suffix(tmp_path / "a.xml")
 
 
 def test_the_stem_leaves_both_suffixes_out(tmp_path):
     assert file_stem(tmp_path / "tweets_2014-01_2015-09.jsonl.gz") == "tweets_2014-01_2015-09"
     assert file_stem(tmp_path / "a.b.csv") == "a.b"
+
+
+def test_parquet_rows_are_those_of_jsonl(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    at = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    parquet.write_table(
+        pa.table({"id": ["a", "b"], "at": [at, None], "n": [1, 2]}), tmp_path / "rows.parquet"
+    )
+    rows = list(read_rows(tmp_path / "rows.parquet"))
+    assert [row.line for row in rows] == [1, 2]
+    assert rows[0].fields == {"id": "a", "at": "2026-06-01T12:00:00+00:00", "n": 1}
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(Misconfigured, match="damaged Parquet"):
+        list(read_rows(tmp_path / "bad.parquet"))

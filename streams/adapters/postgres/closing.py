@@ -36,14 +36,14 @@ OPEN_DOCUMENTS = """
 PRESENCE = """
     WITH seen AS (
         SELECT closes_until AS pane FROM core.watermark_step
-        WHERE run_id = %(run)s AND closes_until BETWEEN %(after)s - %(silence)s::interval AND %(until)s
+        WHERE run_id = %(rows)s AND closes_until BETWEEN %(after)s - %(silence)s::interval AND %(until)s
         UNION
         SELECT known_pane FROM core.mention_known
-        WHERE run_id = %(run)s AND entity_id = 'MARKET' AND event_time >= %(after)s - interval '5 minutes'
+        WHERE run_id = %(rows)s AND entity_id = 'MARKET' AND event_time >= %(after)s - interval '5 minutes'
           AND event_time < %(until)s AND known_pane <= %(until)s AND known_pane <= event_time + interval '5 minutes'
         UNION
         (SELECT known_pane FROM core.mention_known
-        WHERE run_id = %(run)s AND entity_id = 'MARKET' AND event_time >= %(after)s - %(silence)s::interval
+        WHERE run_id = %(rows)s AND entity_id = 'MARKET' AND event_time >= %(after)s - %(silence)s::interval
           AND event_time < %(after)s AND known_pane <= event_time + interval '5 minutes'
         ORDER BY event_time DESC LIMIT 1)
     )
@@ -52,22 +52,22 @@ PRESENCE = """
 STEPS = """
     SELECT s.* FROM core.source_progress p CROSS JOIN LATERAL (
         SELECT kafka_topic, kafka_partition, closes_until, known_at, next_offset, rejected FROM (
-            (SELECT * FROM core.watermark_step w WHERE w.run_id = %(run)s AND w.kafka_topic = p.kafka_topic
+            (SELECT * FROM core.watermark_step w WHERE w.run_id = %(rows)s AND w.kafka_topic = p.kafka_topic
                 AND w.kafka_partition = p.kafka_partition AND closes_until <= %(after)s
              ORDER BY closes_until DESC LIMIT 1)
             UNION ALL
-            (SELECT * FROM core.watermark_step w WHERE w.run_id = %(run)s AND w.kafka_topic = p.kafka_topic
+            (SELECT * FROM core.watermark_step w WHERE w.run_id = %(rows)s AND w.kafka_topic = p.kafka_topic
                 AND w.kafka_partition = p.kafka_partition AND closes_until > %(after)s AND closes_until < %(until)s)
             UNION ALL
-            (SELECT * FROM core.watermark_step w WHERE w.run_id = %(run)s AND w.kafka_topic = p.kafka_topic
+            (SELECT * FROM core.watermark_step w WHERE w.run_id = %(rows)s AND w.kafka_topic = p.kafka_topic
                 AND w.kafka_partition = p.kafka_partition AND closes_until > %(after)s AND closes_until >= %(until)s
              ORDER BY closes_until LIMIT 1)) AS near) AS s
-    WHERE p.run_id = %(run)s ORDER BY 1, 2, 3
+    WHERE p.run_id = %(rows)s ORDER BY 1, 2, 3
 """
 # Where the input of each partition stands: it lets nothing more close, and knows what its last record told.
 ENDS = """
     SELECT kafka_topic, kafka_partition, source_class, watermark, known_at, next_offset, rejected FROM core.source_progress
-    WHERE run_id = %(run)s AND watermark IS NOT NULL AND known_at IS NOT NULL
+    WHERE run_id = %(rows)s AND watermark IS NOT NULL AND known_at IS NOT NULL
 """
 
 

@@ -56,10 +56,10 @@ class ClosingRows(Statements):
             f"""
             WITH active AS (
                 SELECT DISTINCT entity_id FROM core.mention_known
-                WHERE run_id = %(run)s AND event_time >= %(after)s AND event_time < %(until)s AND known_pane <= %(until)s
+                WHERE run_id = %(rows)s AND event_time >= %(after)s AND event_time < %(until)s AND known_pane <= %(until)s
                   AND sentiment_class = 'negative' AND {TESTED})
             SELECT {ROW} FROM core.mention_known JOIN active USING (entity_id)
-            WHERE run_id = %(run)s AND event_time >= %(start)s AND event_time < %(until)s AND known_pane <= %(until)s
+            WHERE run_id = %(rows)s AND event_time >= %(start)s AND event_time < %(until)s AND known_pane <= %(until)s
               AND sentiment_class = 'negative' AND {TESTED}
             ORDER BY event_time, document_id""",
             start=after - reach, after=after, until=until,
@@ -70,7 +70,7 @@ class ClosingRows(Statements):
         rows = await self._fetch(
             f"""
             SELECT {ROW} FROM core.mention_known
-            WHERE run_id = %(run)s AND entity_id = ANY(%(entities)s) AND event_time >= %(start)s AND event_time < %(until)s
+            WHERE run_id = %(rows)s AND entity_id = ANY(%(entities)s) AND event_time >= %(start)s AND event_time < %(until)s
               AND known_pane <= %(until)s AND {TESTED}
             ORDER BY event_time, document_id""",
             entities=list(entities), start=start, until=until,
@@ -81,7 +81,7 @@ class ClosingRows(Statements):
         rows = await self._fetch(
             """
             SELECT cell, (extract(epoch FROM hour) / 3600)::int, sum(negatives), sum(stories) FROM core.hour_count
-            WHERE run_id = %(run)s AND kind = %(kind)s AND hour >= %(start)s AND hour < %(until)s
+            WHERE run_id = %(rows)s AND kind = %(kind)s AND hour >= %(start)s AND hour < %(until)s
             GROUP BY 1, 2 ORDER BY 1, 2""",
             kind=kind, start=start, until=until,
         )  # fmt: skip
@@ -121,11 +121,11 @@ class ClosingRows(Statements):
         rows = await self._fetch(
             f"""
             SELECT (extract(epoch FROM hour) / 3600)::int FROM core.hour_count
-            WHERE run_id = %(run)s AND kind = '{PRESENT}' AND hour >= %(start)s AND hour < %(until)s
+            WHERE run_id = %(rows)s AND kind = '{PRESENT}' AND hour >= %(start)s AND hour < %(until)s
             UNION
             SELECT floor(extract(epoch FROM event_time) / 3600)::int FROM core.mention_known
-            WHERE run_id = %(run)s AND entity_id = '{MARKET}' AND event_time < %(until)s AND event_time >= greatest(
-                  %(start)s, (SELECT counted_until FROM core.run WHERE run_id = %(run)s))
+            WHERE run_id = %(rows)s AND entity_id = '{MARKET}' AND event_time < %(until)s AND event_time >= greatest(
+                  %(start)s, (SELECT counted_until FROM core.run WHERE run_id = %(rows)s))
               AND known_pane <= event_time + interval '5 minutes'
             ORDER BY 1""",
             start=start, until=until,

@@ -23,29 +23,43 @@ def midnight(day: date | None) -> datetime | None:
 
 async def load_reference(connection: AsyncConnection[Any], gazetteer: Gazetteer) -> None:
     """Make the reference tables say what the gazetteer says. Idempotent; takes about a second."""
-    entities: list[tuple[Any, ...]] = [(MARKET, "market", "", "", "No company", "", "", None, None)]
-    entities += [
+    topics = [(topic.slug, topic.title, topic.iptc) for topic in TOPICS]
+    await connection.execute("LOCK TABLE core.entity IN SHARE ROW EXCLUSIVE MODE")
+    await connection.execute("DELETE FROM core.entity_alias")
+    await connection.execute("DELETE FROM core.entity")
+    await connection.execute("DELETE FROM core.topic")
+    await _copy(connection, "entity", _entities(gazetteer))
+    await _copy(connection, "entity_alias", _aliases(gazetteer))
+    await _copy(connection, "topic", topics)
+
+
+async def add_reference(connection: AsyncConnection[Any], gazetteer: Gazetteer) -> None:
+    """Entities of another gazetteer that the tables do not know yet, so that its run has names; nothing else changes."""
+    rows = _entities(gazetteer)
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            "INSERT INTO core.entity VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING", rows
+        )
+
+
+def _entities(gazetteer: Gazetteer) -> list[tuple[Any, ...]]:
+    return [(MARKET, "market", "", "", "No company", "", "", None, None)] + [
         (
             entity.entity_id, entity.kind.value, entity.symbol, entity.exchange, entity.name, entity.sector,
             entity.country, midnight(entity.validity.since), midnight(entity.validity.until),
         )
         for entity in gazetteer.entities
     ]  # fmt: skip
-    aliases = [
+
+
+def _aliases(gazetteer: Gazetteer) -> list[tuple[Any, ...]]:
+    return [
         (
             number, alias.entity_id, alias.alias, alias.kind.value, alias.language, midnight(alias.validity.since),
             midnight(alias.validity.until),
         )
         for number, alias in enumerate(gazetteer.aliases)
     ]  # fmt: skip
-    topics = [(topic.slug, topic.title, topic.iptc) for topic in TOPICS]
-    await connection.execute("LOCK TABLE core.entity IN SHARE ROW EXCLUSIVE MODE")
-    await connection.execute("DELETE FROM core.entity_alias")
-    await connection.execute("DELETE FROM core.entity")
-    await connection.execute("DELETE FROM core.topic")
-    await _copy(connection, "entity", entities)
-    await _copy(connection, "entity_alias", aliases)
-    await _copy(connection, "topic", topics)
 
 
 async def _copy(connection: AsyncConnection[Any], table: str, rows: Sequence[tuple[Any, ...]]) -> None:

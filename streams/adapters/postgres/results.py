@@ -70,6 +70,15 @@ async def run_id_of(connection: Any, name: str) -> int:
     return int(row[0])
 
 
+async def rows_id_of(connection: Any, name: str) -> int:
+    """The id of the run whose documents and mentions a run judges: mostly its own."""
+    run_id = await run_id_of(connection, name)
+    cursor = await connection.execute(
+        "SELECT coalesce(base_run_id, run_id) FROM core.run WHERE run_id = %s", (run_id,)
+    )
+    return int((await cursor.fetchone())[0])
+
+
 async def table_digest(connection: Any, table: str, run_id: int) -> str:
     """SHA-256 over one table's rows as text, in the order of that text (bytewise, not by locale)."""
     cursor = await connection.execute(
@@ -108,7 +117,8 @@ async def describe(database: Database, name: str) -> dict[str, Any]:
     async with database.transaction() as connection:
         run_id = await run_id_of(connection, name)
         cursor = await connection.execute(
-            "SELECT name, kind, notify, settings, gazetteer_version, closed_until FROM core.run WHERE run_id = %s",
+            "SELECT r.name, r.kind, r.notify, r.settings, r.gazetteer_version, r.closed_until, b.name AS base, r.since,"
+            " r.until, r.request FROM core.run r LEFT JOIN core.run b ON b.run_id = r.base_run_id WHERE r.run_id = %s",
             (run_id,),
         )
         row = await cursor.fetchone() or ()
@@ -145,12 +155,12 @@ async def outcome_counts(database: Database, name: str, since: datetime | None) 
 
 
 async def alert_rows(database: Database, name: str) -> list[AlertRow]:
-    """The alerts of a run, for comparison with another's."""
+    """The alerts of a run, for comparison with another's; those of its warm-up are left out."""
     async with database.transaction() as connection:
         run_id = await run_id_of(connection, name)
         cursor = await connection.execute(
-            "SELECT dedup_key, opened_at, severity, observed, expected, p_value FROM core.alert_episode"
-            " WHERE run_id = %s ORDER BY dedup_key, opened_at",
+            "SELECT dedup_key, opened_at, severity, observed, expected, p_value FROM core.alert_episode JOIN core.run USING"
+            " (run_id) WHERE run_id = %s AND (since IS NULL OR opened_at >= since) ORDER BY dedup_key, opened_at",
             (run_id,),
         )
         return [AlertRow(*row) for row in await cursor.fetchall()]

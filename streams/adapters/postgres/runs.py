@@ -40,6 +40,13 @@ class Run:
     name: str
     notify: bool
     kind: str = "live"
+    base_run_id: int | None = None
+    """The run whose documents it judges anew; it has none of its own then."""
+
+    @property
+    def rows_id(self) -> int:
+        """The run whose documents and mentions are read."""
+        return self.run_id if self.base_run_id is None else self.base_run_id
 
     @property
     def monthly(self) -> bool:
@@ -50,7 +57,7 @@ class Run:
 async def find_run(connection: AsyncConnection[Any], name: str) -> Run | None:
     """The run of that name, if there is one."""
     cursor = await connection.execute(
-        "SELECT run_id, name, notify, kind FROM core.run WHERE name = %s", (name,)
+        "SELECT run_id, name, notify, kind, base_run_id FROM core.run WHERE name = %s", (name,)
     )
     row = await cursor.fetchone()
     return Run(*row) if row else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.adapters.postgres.results import run_id_of
+from streams.adapters.postgres.results import rows_id_of, run_id_of
 from streams.backtest.signal import Opening, Spoken
 from streams.backtest.universe import Listing
 
@@ -38,8 +38,8 @@ SPOKEN = f"""
 """
 OPENINGS = """
     SELECT a.alert_id, a.entity_id, e.detail ->> 'severity', e.at, (e.detail ->> 'known_at')::timestamptz
-    FROM core.alert_event e JOIN core.alert_episode a USING (run_id, alert_id)
-    WHERE e.run_id = %(run)s AND e.kind = 'opened' ORDER BY e.at, a.alert_id
+    FROM core.alert_event e JOIN core.alert_episode a USING (run_id, alert_id) JOIN core.run r USING (run_id)
+    WHERE e.run_id = %(run)s AND e.kind = 'opened' AND (r.since IS NULL OR e.at >= r.since) ORDER BY e.at, a.alert_id
 """
 LISTINGS = """
     SELECT e.entity_id, a.alias, e.exchange, a.valid_from::date, a.valid_to::date
@@ -62,13 +62,13 @@ async def listings(database: Database) -> list[Listing]:
 async def spoken(database: Database, name: str, entities: Sequence[str]) -> list[Spoken]:
     """All versions of all documents of a run about these entities."""
     async with database.transaction() as connection:
-        run = await run_id_of(connection, name)
+        run = await rows_id_of(connection, name)
         cursor = await connection.execute(SPOKEN, {"run": run, "entities": list(entities)})
         return [Spoken(*row) for row in await cursor.fetchall()]
 
 
 async def openings(database: Database, name: str) -> list[Opening]:
-    """The alerts of a run, as they opened."""
+    """The alerts of a run, as they opened; those of its warm-up are left out."""
     async with database.transaction() as connection:
         run = await run_id_of(connection, name)
         rows = await (await connection.execute(OPENINGS, {"run": run})).fetchall()
@@ -78,7 +78,7 @@ async def openings(database: Database, name: str) -> list[Opening]:
 async def sentiment_versions(database: Database, name: str) -> list[str]:
     """Versions of the sentiment model that scored a run."""
     async with database.transaction() as connection:
-        run = await run_id_of(connection, name)
+        run = await rows_id_of(connection, name)
         cursor = await connection.execute(
             "SELECT DISTINCT sentiment_version FROM core.document WHERE run_id = %s ORDER BY 1", (run,)
         )

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Statements:
-    """Runs statements in the caller's transaction; ``%(run)s`` is always given."""
+    """Runs statements in the caller's transaction.
+
+    ``%(run)s`` is always given, and ``%(rows)s``: the run whose documents are read, which is another one in a rehearsal.
+    """
 
     def __init__(self, connection: AsyncConnection[Any], run: Run, settings: Settings) -> None:
         self._connection = connection
@@ -20,8 +23,12 @@ class Statements:
         self._day_cut = settings.time.day_cut
 
     async def _fetch(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
-        cursor = await self._connection.execute(statement, {"run": self._run.run_id, **values})
+        cursor = await self._connection.execute(
+            statement, {"run": self._run.run_id, "rows": self._run.rows_id, **values}
+        )
         return await cursor.fetchall()
 
     async def _execute(self, statement: str, **values: Any) -> None:
-        await self._connection.execute(statement, {"run": self._run.run_id, **values})
+        await self._connection.execute(
+            statement, {"run": self._run.run_id, "rows": self._run.rows_id, **values}
+        )

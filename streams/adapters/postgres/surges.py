@@ -25,7 +25,7 @@ TOP_DOCUMENTS = 20
 # As of a pane end: what its detection read, late and later versions left out.
 NEGATIVES = f"""
     FROM core.mention_known
-    WHERE run_id = %(run)s AND entity_id = %(entity)s AND event_time >= %(start)s AND event_time < %(at)s
+    WHERE run_id = %(rows)s AND entity_id = %(entity)s AND event_time >= %(start)s AND event_time < %(at)s
       AND known_pane <= %(at)s AND (superseded_pane IS NULL OR superseded_pane > %(at)s)
       AND (entity_id <> '{MARKET}' OR (companies = 0 AND topic = %(topic)s)) AND sentiment_class = 'negative'
 """
@@ -79,11 +79,11 @@ DOCUMENTS = f"""
     ORDER BY p_neg DESC, event_time, document_id LIMIT {TOP_DOCUMENTS}
     ) AS s LEFT JOIN LATERAL (
         SELECT title, content, url, source, publisher, language FROM core.document c
-        WHERE c.run_id = %(run)s AND c.event_time = s.event_time AND c.document_id = s.document_id
+        WHERE c.run_id = %(rows)s AND c.event_time = s.event_time AND c.document_id = s.document_id
           AND c.known_pane <= %(at)s
         UNION ALL
         SELECT title, content, url, source, publisher, language FROM core.document_history h
-        WHERE h.run_id = %(run)s AND h.event_time = s.event_time AND h.document_id = s.document_id
+        WHERE h.run_id = %(rows)s AND h.event_time = s.event_time AND h.document_id = s.document_id
           AND h.known_pane <= %(at)s AND h.superseded_pane > %(at)s
         LIMIT 1
     ) AS d ON true
