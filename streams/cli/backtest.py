@@ -55,9 +55,7 @@ def backtest(
         horizons=numbers(horizons), lag=lag, quantiles=quantiles, seed=seed, cutoff=day_of(cutoff, "--cutoff")
     )
     place = out or OUT / run
-    report = asyncio.run(
-        perform(load_settings().postgres.url.get_secret_value(), run, prices, place, plan, calendar)
-    )
+    report = asyncio.run(perform(load_settings().postgres.address, run, prices, place, plan, calendar))
     written = [str(path) for path in report.write(place)]
     if json_output:
         typer.echo(json.dumps({**report.as_dict(), "files": written}))

@@ -39,7 +39,7 @@ async def rehearse(settings: Settings, request: Request) -> dict[str, Any]:
 
     if any(not change.startswith("detector.") for change in request.changes):
         raise Misconfigured("--detect-only judges what is stored: it can --set detector.… only")
-    url = require(settings.postgres.url.get_secret_value(), "SENTIWATCH_POSTGRES__URL")
+    url = require(settings.postgres.address, "SENTIWATCH_POSTGRES__URL")
     database = Database(url, 2)
     await database.open()
     try:

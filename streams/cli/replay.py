@@ -160,7 +160,7 @@ async def outcome(settings: Settings, request: Request) -> dict[str, Any]:
     from streams.adapters.postgres.connection import Database
     from streams.adapters.postgres.results import fingerprint, outcome_counts
 
-    database = Database(settings.postgres.url.get_secret_value(), 1)
+    database = Database(settings.postgres.address, 1)
     await database.open()
     try:
         counts = await outcome_counts(database, request.name, request.since)

@@ -116,7 +116,7 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
     from streams.adapters.postgres.connection import Database
     from streams.settings import require
 
-    database = Database(require(settings.postgres.url.get_secret_value(), "SENTIWATCH_POSTGRES__URL"), 2)
+    database = Database(require(settings.postgres.address, "SENTIWATCH_POSTGRES__URL"), 2)
     await database.open()
     try:
         yield database
