@@ -19,6 +19,7 @@ from streams.cli import (
     dlq,
     doctor,
     erase,
+    experiment,
     explain,
     ingest,
     local,
@@ -50,6 +51,7 @@ app.add_typer(bench.app, name="bench")
 app.command(name="worker")(worker.worker)
 app.command(name="replay")(replay.replay)
 app.command(name="backtest")(backtest.backtest)
+app.command(name="experiment")(experiment.experiment)
 app.command(name="classify")(classify.classify)
 app.command(name="explain")(explain.explain)
 app.command(name="doctor")(doctor.doctor)

@@ -71,6 +71,28 @@ def triton(
         typer.echo(f"skipped: {name}: {reason}")
 
 
+@app.command()
+def replay(
+    json_output: bool = typer.Option(False, "--json", help="Print JSON."),
+    texts: int = typer.Option(2_000, min=100, help="Records of both runs."),
+    days: int = typer.Option(365, min=30, help="Days that detection alone judges."),
+) -> None:
+    """A first run against its replay with the scores at hand; detection alone over a year of 100 companies.
+
+    Example: sentiwatch bench replay --json
+    """
+    from streams.benchmarks.replay import Plan, measure
+    from streams.cli.worker import run_loop
+    from streams.logs import set_up_logging
+    from streams.settings import load_settings
+
+    settings = load_settings()
+    set_up_logging(settings, "WARNING")
+    plan = Plan(texts=texts, days=days)
+    result = run_loop(measure(settings, plan, lambda text: typer.echo(f"bench: {text}", err=True)))
+    typer.echo(json.dumps(result) if json_output else table(result))
+
+
 def triton_python() -> Path:
     """The interpreter of Triton's local environment, which has the bare engine."""
     from streams.errors import Misconfigured

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from streams.adapters.postgres.connection import Database
 from streams.adapters.postgres.results import FINAL_TABLES, fingerprint
 from streams.replay.whatif import shaping
 from streams.settings import Settings
@@ -32,9 +34,9 @@ from tests.stored import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
-    from streams.adapters.postgres.connection import Database
 
 pytestmark = pytest.mark.integration
 ALERT_TABLES = ("alert_episode", "alert_event", "alert_document")
@@ -91,6 +93,16 @@ def judged(url: str, *arguments: str, **variables: str) -> dict[str, Any]:
     return found
 
 
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    database = Database(url, 2)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
 async def digests(database: Database, name: str) -> dict[str, str]:
     return (await fingerprint(database, name)).tables
 
@@ -98,14 +110,14 @@ async def digests(database: Database, name: str) -> dict[str, str]:
 async def test_with_the_same_settings_it_raises_the_same_alerts_figure_for_figure(url: str, base: str):
     found = judged(url, "--base", base, "--run", "again")
     assert found["alerts"] >= 2
-    async with new_run(url, "again") as (database, _):
+    async with opened(url) as database:
         ours, theirs = await digests(database, "again"), await digests(database, base)
     assert {table: ours[table] for table in ALERT_TABLES} == {table: theirs[table] for table in ALERT_TABLES}
     assert found["documents"] == 0
 
 
 async def test_the_base_run_is_left_as_it_was(url: str, base: str):
-    async with new_run(url, base) as (database, _):
+    async with opened(url) as database:
         before = await digests(database, base)
         judged(url, "--base", base, "--run", "strict", "--set", "detector.count_p=1e-30")
         assert await digests(database, base) == before
@@ -198,3 +210,29 @@ def test_a_run_goes_on_only_as_what_it_was_begun(url: str, base: str):
         "was begun with `sentiwatch replay --run begun --detect-only --base base --set detector.min_sources=4`"
         in done.stderr
     )
+
+
+def test_an_experiment_ends_in_one_page_and_in_a_table_for_bi(url: str, base: str, tmp_path: Path):
+    file = tmp_path / "budgets.yaml"
+    file.write_text(
+        "name: budgets\nbase: base\nvariants:\n  same: {}\n  stricter: {set: {detector.count_p: 1e-20}}\n"
+    )
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SENTIWATCH_")}
+    done = subprocess.run(
+        [*COMMAND, "experiment", str(file), "--out", str(tmp_path / "out"), "--json"],
+        env=inherited | {"SENTIWATCH_POSTGRES__URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["variants"]
+    assert found["same"]["same"] == found["same"]["alerts"] > found["stricter"]["alerts"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "--set detector.count_p=1e-20" in page
+    assert "2 variants here, 2 under this name so far" in page
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT run, value FROM bi_v1.experiment_results WHERE variant = 'stricter' AND measure = 'only_in_base'"
+        ).fetchall()
+    assert rows == [("budgets-stricter", float(found["stricter"]["only_in_base"]))]
