@@ -30,18 +30,8 @@ if TYPE_CHECKING:
     from streams.stages.enrich import Enricher
     from streams.wire.limits import InputLimits
 
-# Enriching one document takes about half a millisecond: hand the loop back between so many.
+# Enriching one document takes about 70 µs: hand the loop back between so many.
 YIELD_EVERY = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A valid document with the watermark of its partition just before it, and when it could be known."""
-
-    document: Document
-    record: RawRecord
-    known_watermark: datetime | None
-    known_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +39,11 @@ class Slice:
     """A stretch of records of one topic, read in offset order."""
 
     moves: tuple[Move, ...]
-    documents: tuple[Read, ...]
+    documents: tuple[Unread, ...]
     dead_letters: tuple[DeadLetter, ...]
     records: int
 
-    def half(self, documents: tuple[Read, ...]) -> Slice:
+    def half(self, documents: tuple[Unread, ...]) -> Slice:
         """Some of its documents, without anything else."""
         return Slice((), documents, (), len(documents))
 
@@ -72,7 +62,7 @@ class Pipeline:
 
         A record that makes a stage raise is rejected: reading is pure, so trying again would change nothing.
         """
-        documents: list[Read] = []
+        documents: list[Unread] = []
         letters: list[DeadLetter] = []
         touched: dict[SourcePartition, PartitionClock] = {}
         for record in records:
@@ -84,7 +74,7 @@ class Pipeline:
             if isinstance(outcome, Keep):
                 if self.erasures is None or not self.erasures.covers(outcome.value):
                     known_at = clock.knows_at(record.timestamp)
-                    documents.append(Read(outcome.value, record, known, known_at))
+                    documents.append(Unread(outcome.value, record, known, known_at))
             elif isinstance(outcome, Reject):
                 letters.append(DeadLetter(record, outcome.reason.value, outcome.detail))
         moves = tuple(clock.take_move() for clock in touched.values())
@@ -110,14 +100,11 @@ class Pipeline:
         )
         return Batch(part.moves, classified.documents, part.dead_letters + refused, classified.scores)
 
-    async def _enrich(self, documents: Sequence[Read]) -> list[Enriched]:
-        enriched = []
-        for number, item in enumerate(documents, start=1):
-            enriched.append(
-                self.enricher.enrich(item.document, item.record, item.known_watermark, item.known_at)
-            )
-            if number % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
+    async def _enrich(self, documents: Sequence[Unread]) -> list[Enriched]:
+        enriched: list[Enriched] = []
+        for start in range(0, len(documents), YIELD_EVERY):
+            enriched += self.enricher.enrich_all(documents[start : start + YIELD_EVERY])
+            await asyncio.sleep(0)
         return enriched
 
 

@@ -128,6 +128,9 @@ class Signer(Protocol):
     def sign(self, title: str, body: str) -> bytes:
         """A MinHash signature; equal texts have equal signatures in every process."""
 
+    def sign_all(self, texts: Sequence[tuple[str, str]]) -> list[bytes]:
+        """The signatures of many (title, body), each what `sign` gives for it alone."""
+
 
 class LanguageDetector(Protocol):
     """Tells the language of short texts."""

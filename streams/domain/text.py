@@ -33,12 +33,15 @@ _ALARM = re.compile(
     re.IGNORECASE,
 )
 _TRAILING_TAGS = re.compile(r"(?:\s*(?:#\w+|@\w+|via|…))+\s*$", re.IGNORECASE)
+_MAY_BE_TAGS = re.compile(r"[#@]|via\s*$", re.IGNORECASE)
 _DATELINE = re.compile(r"[\u4e00-\u9fff]{2,8}?\d{1,2}月\d{1,2}日(?:电|讯|消息)[,:，]?")
 _NAMED_SOURCE = re.compile(r"\s*[(（][^()（）]{2,14}[)）]\s*$")
 
 
 def normalise(text: str) -> str:
     """NFKC, HTML entities unescaped, invisible characters removed, whitespace collapsed; idempotent."""
+    if text.isascii() and text.isprintable() and "&" not in text:
+        return " ".join(text.split())  # nothing to fold, nothing invisible
     for _ in range(_UNESCAPE_PASSES):
         folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
         unescaped = html.unescape(folded) if "&" in folded else folded
@@ -79,13 +82,22 @@ def signature_text(title: str, body: str) -> str:
 def _strip_packaging(text: str) -> str:
     text = without_urls(text[:_SIGNATURE_CHARACTERS]).strip()
     for _ in range(3):
-        stripped = _ALARM.sub("", _REPOST.sub("", text, count=1), count=1)
+        stripped = _without_head(_ALARM, _without_head(_REPOST, text))
         if stripped == text:
             break
         text = stripped
-    text = _DATELINE.sub("", text, count=1)
-    text = _NAMED_SOURCE.sub("", _TRAILING_TAGS.sub("", text))
+    if "月" in text:
+        text = _DATELINE.sub("", text, count=1)
+    if not text.isascii() or _MAY_BE_TAGS.search(text):
+        text = _TRAILING_TAGS.sub("", text)
+    if text.rstrip().endswith((")", "）")):
+        text = _NAMED_SOURCE.sub("", text)
     return text.lower().strip()
+
+
+def _without_head(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.match(text)
+    return text[match.end() :] if match else text
 
 
 def is_han(character: str) -> bool:

@@ -186,9 +186,11 @@ def _longest(candidates: list[tuple[int, int, Alias | None]]) -> list[Found]:
     return found
 
 
-def _settle(found: Iterable[Found], hinted: Iterable[str]) -> dict[str, list[Found]]:
+def _settle(found: Sequence[Found], hinted: Iterable[str]) -> dict[str, list[Found]]:
     """Evidence by entity: ambiguous pieces need a sure one or a hint; a code after its name counts once."""
     by_entity: dict[str, list[Found]] = {}
+    if not found:
+        return by_entity
     for piece in sorted(found):
         by_entity.setdefault(piece.entity_id, []).append(piece)
     sure = set(hinted)

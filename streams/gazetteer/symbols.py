@@ -33,6 +33,7 @@ _CODE: Final = re.compile(
     r"(?![0-9A-Za-z%]|\.\d)",
     re.IGNORECASE,
 )
+_THREE_DIGITS: Final = re.compile(r"\d{3}")
 _ANNOUNCED: Final = re.compile(r"(?:\(|代码[::]?\s*)$")
 _MIC: Final = {"SH": "XSHG", "SS": "XSHG", "SZ": "XSHE", "BJ": "BJSE", "HK": "XHKG"}
 _A_SHARE_DIGITS, _HONG_KONG_DIGITS = 6, 5
@@ -77,11 +78,12 @@ class SymbolTable:
         """Cashtags, exchange-qualified tickers and codes; bare codes are ambiguous unless announced."""
         if "$" in text:
             yield from self._cashtags(text, day)
-        for pattern in (_EXCHANGE_TICKER, _SUFFIXED_TICKER):
-            for match in pattern.finditer(text):
+        # What a pattern cannot do without is looked for first: most texts have none of it.
+        for mark, pattern in ((":", _EXCHANGE_TICKER), (".", _SUFFIXED_TICKER)):
+            for match in pattern.finditer(text) if mark in text else ():
                 if (owner := self.ticker(match[1], day)) is not None:
                     yield Found(match.start(), match.end(), owner, MatchMethod.CODE)
-        for match in _CODE.finditer(text):
+        for match in _CODE.finditer(text) if _THREE_DIGITS.search(text) else ():
             yield from self._code_found(text, match, day)
 
     def _cashtags(self, text: str, day: date) -> Iterator[Found]:

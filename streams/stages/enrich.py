@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from streams.domain.document import Enriched
 from streams.domain.text import text_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from streams.domain.document import Document, RawRecord
@@ -30,6 +31,15 @@ def model_text(title: str, content: str) -> str:
     return text[:MODEL_CHARS].strip()
 
 
+class Unread(NamedTuple):
+    """A valid document as this stage gets it: with its record, the watermark just before it, and when it could be known."""
+
+    document: Document
+    record: RawRecord
+    known_watermark: datetime | None
+    known_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Enricher:
     """The tools of this stage."""
@@ -42,6 +52,17 @@ class Enricher:
         self, document: Document, record: RawRecord, known_watermark: datetime | None, known_at: datetime
     ) -> Enriched:
         """Everything that is known of a document before a model has read it; a withdrawn one has no mentions."""
+        unread = Unread(document, record, known_watermark, known_at)
+        return self._enriched(unread, self.signer.sign(document.title, document.content))
+
+    def enrich_all(self, documents: Sequence[Unread]) -> list[Enriched]:
+        """The same for many."""
+        texts = [(item.document.title, item.document.content) for item in documents]
+        signed = zip(documents, self.signer.sign_all(texts), strict=True)
+        return [self._enriched(item, signature) for item, signature in signed]
+
+    def _enriched(self, item: Unread, signature: bytes) -> Enriched:
+        document = item.document
         text = model_text(document.title, document.content)
         language = self.languages.detect(text, document.language)
         mentions: tuple[EntityMention, ...] = ()
@@ -51,12 +72,12 @@ class Enricher:
             )
         return Enriched(
             document=document,
-            record=record,
-            known_watermark=known_watermark,
-            known_at=known_at,
+            record=item.record,
+            known_watermark=item.known_watermark,
+            known_at=item.known_at,
             text=text,
             text_hash=text_hash(text),
             language=language,
-            signature=self.signer.sign(document.title, document.content),
+            signature=signature,
             mentions=mentions,
         )

@@ -46,6 +46,9 @@ class MemorySigner:
         digest = hashlib.shake_256(f"{title}\n{body}".encode())
         return digest.digest(SIGNATURE_BYTES) if title or body else b""
 
+    def sign_all(self, texts: Sequence[tuple[str, str]]) -> list[bytes]:
+        return [self.sign(title, body) for title, body in texts]
+
 
 class MemoryLanguages:
     """Han characters are Chinese, other letters English."""
