@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from streams.domain.batch import Batch, Move
 from streams.domain.document import DeadLetter
 from streams.domain.outcome import Drop, Keep, Reason, Reject
+from streams.stages.enrich import Unread
 from streams.stages.read_record import in_time, read_record
 
 if TYPE_CHECKING:

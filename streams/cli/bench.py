@@ -21,10 +21,10 @@ def benchmarks() -> None:
 @app.command()
 def pipeline(
     json_output: bool = typer.Option(False, "--json", help="Print JSON."),
-    chunks: int = typer.Option(3, min=1, help="Rounds of pipeline, Triton, engine."),
+    chunks: int = typer.Option(5, min=1, help="Rounds of pipeline, Triton, engine, null model."),
     texts: int = typer.Option(400, min=32, help="Texts a round."),
 ) -> None:
-    """The pipeline against Triton alone against the bare engine; null model; latency; memory.
+    """The pipeline against Triton alone, the bare engine and a null model, in turn; latency; memory.
 
     Example: sentiwatch bench pipeline --json
     """
@@ -90,6 +90,26 @@ def replay(
     set_up_logging(settings, "WARNING")
     plan = Plan(texts=texts, days=days)
     result = run_loop(measure(settings, plan, lambda text: typer.echo(f"bench: {text}", err=True)))
+    typer.echo(json.dumps(result) if json_output else table(result))
+
+
+@app.command()
+def growth(
+    json_output: bool = typer.Option(False, "--json", help="Print JSON."),
+    records: int = typer.Option(200_000, min=10_000, help="Documents to be stored; 5,000 more warm it up."),
+) -> None:
+    """Cost of a document and memory of the worker while more and more is stored (null model).
+
+    Example: sentiwatch bench growth --records 1000000 --json
+    """
+    from streams.benchmarks.growth import measure
+    from streams.cli.worker import run_loop
+    from streams.logs import set_up_logging
+    from streams.settings import load_settings
+
+    settings = load_settings()
+    set_up_logging(settings, "WARNING")
+    result = run_loop(measure(settings, records, lambda text: typer.echo(f"bench: {text}", err=True)))
     typer.echo(json.dumps(result) if json_output else table(result))
 
 

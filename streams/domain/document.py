@@ -77,11 +77,18 @@ class Document:
     author: str = ""
     publisher: str = ""
     tickers: tuple[str, ...] = ()
+    _id: uuid.UUID | None = field(default=None, init=False, compare=False, repr=False)
+    _version: Version | None = field(default=None, init=False, compare=False, repr=False)
+    """Both follow from the rest; kept, because a document on its way is asked for them about ten times."""
 
     @property
     def document_id(self) -> uuid.UUID:
         """Derived from source and source-side id alone: the same in every run and in every version."""
-        return document_id_of(self.source, self.source_id)
+        known = self._id
+        if known is None:
+            known = document_id_of(self.source, self.source_id)
+            object.__setattr__(self, "_id", known)
+        return known
 
     @property
     def content_hash(self) -> bytes:
@@ -102,7 +109,11 @@ class Document:
 
     @property
     def version(self) -> Version:
-        return Version(self.revision, self.source_time, self.content_hash)
+        known = self._version
+        if known is None:
+            known = Version(self.revision, self.source_time, self.content_hash)
+            object.__setattr__(self, "_version", known)
+        return known
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,10 +65,9 @@ def translated() -> Iterator[None]:
         msg = f"the database schema does not fit ({first_line(error)}): run `sentiwatch db upgrade`"
         raise Misconfigured(msg) from error
     except REFUSED_VALUES as error:
-        # the server's own words quote the value
-        raise Poisonous(
-            f"Postgres refuses a value: {type(error).__name__} {error.sqlstate or ''}".strip()
-        ) from error
+        # The server's own words quote the value, the names of table and constraint do not.
+        told = (type(error).__name__, error.sqlstate, error.diag.table_name, error.diag.constraint_name)
+        raise Poisonous(f"Postgres refuses a value: {' '.join(filter(None, told))}") from error
     except TRANSIENT as error:
         raise connection_error(error) from error
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Rollback
 
-from streams.adapters.postgres import history
+from streams.adapters.postgres import arrays, history
 from streams.adapters.postgres.burying import bury
 from streams.adapters.postgres.erasure_ledger import PostgresErasures
 from streams.adapters.postgres.rows import DOCUMENT_COLUMNS, MENTION_COLUMNS, RowMaker
@@ -21,7 +21,7 @@ from streams.domain.window import floor
 from streams.errors import StaleWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 
 LONGEST_WRITE = 60.0
 """Seconds; a slice takes milliseconds, behind the locks of another worker's slice a few more."""
+
+
+KEY_COLUMNS: tuple[Callable[[Any], str], ...] = (
+    arrays.texts, arrays.texts, arrays.plain, arrays.times, arrays.plain, arrays.times, arrays.binaries, arrays.times,
+)  # fmt: skip
+"""How each column of `_key_row` is written."""
 
 
 class PostgresDocumentStore:
@@ -154,11 +160,11 @@ class PostgresDocumentStore:
             " FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[])"
             " AS answers (text_hash, target, model, version, values) ON CONFLICT DO NOTHING",
             (
-                [score.key.text_hash for score in ordered],
-                [score.key.target for score in ordered],
-                [score.model for score in ordered],
-                [score.version for score in ordered],
-                ["{" + ",".join(map(str, score.probabilities.values)) + "}" for score in ordered],
+                arrays.binaries(score.key.text_hash for score in ordered),
+                arrays.texts(score.key.target for score in ordered),
+                arrays.texts(score.model for score in ordered),
+                arrays.texts(score.version for score in ordered),
+                arrays.texts(arrays.plain(score.probabilities.values) for score in ordered),
             ),
         )
 
@@ -170,11 +176,9 @@ class PostgresDocumentStore:
         panes = self._dirty_panes(documents, plan)
         if plan.replace or plan.history:
             await history.file_superseded(connection, plan, self._rows)
-        await self._copy(
-            connection, "document", DOCUMENT_COLUMNS, [self._rows.document(item) for item in plan.insert]
-        )
-        mentions = [self._rows.mention(item, mention) for item in plan.insert for mention in item.mentions]
-        await self._copy(connection, "mention", MENTION_COLUMNS, mentions)
+        rows = [self._rows.rows(item) for item in plan.insert]
+        await self._copy(connection, "document", DOCUMENT_COLUMNS, [row for row, _ in rows])
+        await self._copy(connection, "mention", MENTION_COLUMNS, [row for _, own in rows for row in own])
         if plan.repeat:
             await history.add_repeats(connection, plan.repeat, self._rows)
         await history.date_superseded(connection, plan, self._rows.run_id)
@@ -192,7 +196,7 @@ class PostgresDocumentStore:
             if current is None or document.version > current.enriched.document.version:
                 newest[document.source, document.source_id] = item
         rows = [self._key_row(newest[key]) for key in sorted(newest)]
-        columns = [list(values) for values in zip(*rows, strict=True)]
+        columns = [write(values) for write, values in zip(KEY_COLUMNS, zip(*rows, strict=True), strict=True)]
         cursor = await connection.execute(
             "INSERT INTO core.document_key SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::timestamptz[],"
             " %s::int[], %s::timestamptz[], %s::bytea[], %s::timestamptz[]) ON CONFLICT DO NOTHING RETURNING document_id",
@@ -216,7 +220,7 @@ class PostgresDocumentStore:
             "SELECT document_id, revision, source_time, content_hash, event_time FROM core.document_key"
             " JOIN unnest(%s::text[], %s::text[]) AS wanted (source, source_id) USING (source, source_id)"
             " WHERE run_id = %s ORDER BY source, source_id FOR UPDATE OF document_key",
-            ([key[0] for key in keys], [key[1] for key in keys], self._run.run_id),
+            (arrays.texts(key[0] for key in keys), arrays.texts(key[1] for key in keys), self._run.run_id),
         )
         return {
             row[0]: Stored(Version(row[1], row[2], bytes(row[3])), row[4]) for row in await cursor.fetchall()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.domain.document import SourceClass
 from streams.domain.entity import MARKET
@@ -69,32 +69,54 @@ class RowMaker:
         lateness = self.lateness[enriched.document.source_class]
         return known_pane(enriched.document.event_time, enriched.known_watermark, lateness)
 
+    def rows(self, item: Scored) -> tuple[tuple[Any, ...], list[tuple[Any, ...]]]:
+        """The document's row and those of its mentions; what they share is worked out once."""
+        shared = self._shared(item)
+        return self._document(item, shared), [self._mention(item, one, shared) for one in item.mentions]
+
     def document(self, item: Scored) -> tuple[Any, ...]:
         """One row in the order of `DOCUMENT_COLUMNS`."""
+        return self._document(item, self._shared(item))
+
+    def mention(self, item: Scored, mention: ScoredMention) -> tuple[Any, ...]:
+        """One row in the order of `MENTION_COLUMNS`."""
+        return self._mention(item, mention, self._shared(item))
+
+    def _shared(self, item: Scored) -> Shared:
+        return Shared(self.source_key(item), companies(item), self.known_pane(item))
+
+    def _document(self, item: Scored, shared: Shared) -> tuple[Any, ...]:
         enriched, document, record = item.enriched, item.enriched.document, item.enriched.record
         author = self.author_key(document)
         return (
             self.run_id, document.event_time, document.document_id, document.source, document.source_id,
-            document.source_class.value, document.revision, document.source_time, document.content_hash, document.deleted,
-            document.title, document.content, enriched.text_hash, enriched.language, document.url, document.publisher,
-            self.source_key(item), author, self.keys.at(document.event_time).version if author else None, item.topic,
-            decimal(item.topic_confidence), companies(item), enriched.signature, enriched.known_watermark,
-            self.known_pane(item), enriched.known_at, record.timestamp, record.source.topic,
-            record.source.partition, record.offset, item.sentiment_version, item.topic_version,
+            document.source_class.value, document.revision, document.source_time, document.version.content_hash,
+            document.deleted, document.title, document.content, enriched.text_hash, enriched.language, document.url,
+            document.publisher, shared.source_key, author,
+            self.keys.at(document.event_time).version if author else None, item.topic, decimal(item.topic_confidence),
+            shared.companies, enriched.signature, enriched.known_watermark, shared.known_pane, enriched.known_at,
+            record.timestamp, record.source.topic, record.source.partition, record.offset, item.sentiment_version, item.topic_version,
         )  # fmt: skip
 
-    def mention(self, item: Scored, mention: ScoredMention) -> tuple[Any, ...]:
-        """One row in the order of `MENTION_COLUMNS`."""
-        enriched, document = item.enriched, item.enriched.document
+    def _mention(self, item: Scored, mention: ScoredMention, shared: Shared) -> tuple[Any, ...]:
+        document = item.enriched.document
         values = mention.sentiment.values
         top = mention.sentiment.top
         return (
             self.run_id, document.event_time, document.document_id, mention.entity_id, document.source_class.value,
-            item.topic, mention.target, mention.relevance, mention.in_title, mention.method, self.source_key(item),
-            companies(item), decimal(values[0]), decimal(values[1]), decimal(values[2]), SENTIMENT_NAMES[top],
-            decimal(values[top]), enriched.known_watermark, self.known_pane(item), enriched.known_at,
+            item.topic, mention.target, mention.relevance, mention.in_title, mention.method, shared.source_key,
+            shared.companies, decimal(values[0]), decimal(values[1]), decimal(values[2]), SENTIMENT_NAMES[top],
+            decimal(values[top]), item.enriched.known_watermark, shared.known_pane, item.enriched.known_at,
             item.sentiment_version,
         )  # fmt: skip
+
+
+class Shared(NamedTuple):
+    """What a document's row and those of its mentions have in common."""
+
+    source_key: str
+    companies: int
+    known_pane: datetime
 
 
 def companies(item: Scored) -> int:
@@ -102,6 +124,9 @@ def companies(item: Scored) -> int:
     return sum(mention.entity_id != MARKET for mention in item.mentions)
 
 
+_DECIMALS = tuple(f"{value / SCALE:.4f}" for value in range(SCALE + 1))
+
+
 def decimal(ten_thousandths: int) -> str:
     """A probability as exact decimal text for a numeric(5,4) column."""
-    return f"{ten_thousandths / SCALE:.4f}"
+    return _DECIMALS[ten_thousandths]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from streams.adapters.postgres import arrays
 from streams.domain.document import Probabilities
 from streams.domain.score import ScoreKey
 
@@ -32,7 +33,12 @@ class PostgresScoreStore:
                 "SELECT text_hash, target, probabilities FROM core.score"
                 " JOIN unnest(%s::bytea[], %s::text[]) AS wanted (text_hash, target) USING (text_hash, target)"
                 " WHERE model = %s AND model_version = %s",
-                ([key.text_hash for key in keys], [key.target for key in keys], model, version),
+                (
+                    arrays.binaries(key.text_hash for key in keys),
+                    arrays.texts(key.target for key in keys),
+                    model,
+                    version,
+                ),
             )
             rows = await cursor.fetchall()
         return {ScoreKey(bytes(row[0]), row[1]): Probabilities(tuple(row[2])) for row in rows}

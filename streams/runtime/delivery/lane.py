@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from streams.ports import DocumentStore
     from streams.settings import Settings
 
+IDLE_AGE = 0.05
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -152,8 +153,12 @@ class Lane:
         if len(stretch.records) >= self._settings.worker.slice_records:
             await self._cut(stretch)
         elif stretch.age is None:
-            delay = self._settings.worker.slice_age.total_seconds()
-            stretch.age = asyncio.get_running_loop().call_later(delay, self._cut_soon, stretch)
+            stretch.age = asyncio.get_running_loop().call_later(self._age(stretch), self._cut_soon, stretch)
+
+    def _age(self, stretch: Stretch) -> float:
+        """How long a first record waits for others: a lane with nothing to do makes it wait less."""
+        longest = self._settings.worker.slice_age.total_seconds()
+        return longest if stretch.unstored else min(longest, IDLE_AGE)
 
     def _cut_soon(self, stretch: Stretch) -> None:
         task = asyncio.ensure_future(self._cut(stretch))

@@ -3,11 +3,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zlib
 
+import numpy as np
 import pytest
+from datasketch import MinHash
 
 from streams.adapters.minhash import DatasketchSigner, shingle
-from streams.domain.story import SIGNATURE_BYTES
+from streams.domain.story import PERMUTATIONS, SIGNATURE_BYTES
+from streams.domain.text import signature_text
 
 PROGRAM = """
 from datetime import UTC, datetime
@@ -51,3 +55,23 @@ def test_no_words_give_no_signature(text):
 def test_shingles_are_three_words_or_five_characters():
     assert shingle("a b c d") == {"a b c", "b c d"}
     assert shingle("召回 汽车,两千") == {"召回汽车两", "回汽车两千"}
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_many_texts_are_signed_as_datasketch_signs_each(count: int):
+    texts = [
+        ("Acme recalls cars", "Acme recalls cars over brakes"),
+        ("", ""),
+        ("", "某公司召回两千辆汽车，因刹车存在隐患"),
+        ("one", ""),
+        ("", "…"),
+        ("Bolt Energy cuts its outlook", "Bolt Energy cuts its outlook for the year after a weak quarter"),
+        ("", "a b c d e f g h"),
+    ][:count]
+    expected = []
+    for title, body in texts:
+        pieces = shingle(signature_text(title, body))
+        sketch = MinHash(num_perm=PERMUTATIONS, seed=20140101, hashfunc=zlib.crc32, scheme="affine32")
+        sketch.update_batch([piece.encode() for piece in pieces])
+        expected.append(np.asarray(sketch.hashvalues, dtype="<u4").tobytes() if pieces else b"")
+    assert DatasketchSigner().sign_all(texts) == expected
