@@ -95,7 +95,8 @@ class RowMaker:
             document.publisher, shared.source_key, author,
             self.keys.at(document.event_time).version if author else None, item.topic, decimal(item.topic_confidence),
             shared.companies, enriched.signature, enriched.known_watermark, shared.known_pane, enriched.known_at,
-            record.timestamp, record.source.topic, record.source.partition, record.offset, item.sentiment_version, item.topic_version,
+            record.timestamp, record.source.topic, record.source.partition, record.offset, item.sentiment_version,
+            item.topic_version,
         )  # fmt: skip
 
     def _mention(self, item: Scored, mention: ScoredMention, shared: Shared) -> tuple[Any, ...]:
