@@ -25,6 +25,7 @@ from streams.cli import (
     local,
     model,
     replay,
+    retention,
     run,
     topics,
     worker,
@@ -47,6 +48,7 @@ app.add_typer(model.app, name="model")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(run.app, name="run")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(retention.app, name="retention")
 app.add_typer(bench.app, name="bench")
 app.command(name="worker")(worker.worker)
 app.command(name="replay")(replay.replay)

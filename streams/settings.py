@@ -173,6 +173,11 @@ class WorkerSettings(Group):
     bury_window: int = Field(2_000, ge=1, description="… among so many")
     closer_interval: timedelta = timedelta(seconds=1)
     heartbeat_interval: timedelta = Field(timedelta(seconds=30), description="0 switches heartbeats off")
+    force_idle: bool = Field(
+        default=False,
+        description="without the right to write heartbeats: a partition that is read to the broker's end does not hold"
+        " windows back; they are marked as forced",
+    )
     shutdown: timedelta = timedelta(seconds=20)
     cached_scores: int = Field(50_000, ge=0, description="scores kept in memory in front of the table")
 
@@ -234,6 +239,17 @@ class DetectorSettings(Group):
 
 DEMO_KEY = "local-demo-key"
 LARGEST_VERSION = 32_767  # a smallint
+
+
+class RetentionSettings(Group):
+    """What `sentiwatch retention run` does; see `streams/domain/README.md`."""
+
+    documents: timedelta = Field(
+        timedelta(0),
+        ge=timedelta(0),
+        description="months of a live run older than this are dropped, evidence of alerts and aggregates excepted; 0 = never",
+    )
+    months_ahead: int = Field(2, ge=0, le=24, description="months made before their documents come")
 
 
 class PrivacySettings(Group):
@@ -307,6 +323,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     detector: DetectorSettings = DetectorSettings()
     privacy: PrivacySettings = PrivacySettings()
+    retention: RetentionSettings = RetentionSettings()
 
     def lateness(self, source_class: str) -> timedelta:
         """How far behind the watermark a document of this class may be and still count as on time."""

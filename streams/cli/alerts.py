@@ -11,15 +11,18 @@ from streams.cli.run import with_database
 
 app = typer.Typer(help="Alerts and their evidence. Example: sentiwatch alerts list", no_args_is_help=True)
 RUN = typer.Option("live", "--run", help="The run to look at.")
+AS_OF = typer.Option("", "--as-of", help="As they were known at this Kafka time, ISO 8601 with its offset.")
 JSON = typer.Option(False, "--json", help="Print JSON.")
 
 
 @app.command("list")
-def list_alerts(run: str = RUN, json_output: bool = JSON) -> None:
-    """Alerts, oldest first. Example: sentiwatch alerts list --json"""
+def list_alerts(run: str = RUN, as_of: str = AS_OF, json_output: bool = JSON) -> None:
+    """Alerts, oldest first. Example: sentiwatch alerts list --as-of 2026-06-01T14:00:00Z"""
     from streams.adapters.postgres.alerts import list_alerts as read
+    from streams.cli.replay import moment
 
-    rows = with_database(lambda database: read(database, run))
+    then = moment(as_of, "--as-of")
+    rows = with_database(lambda database: read(database, run, then))
     if json_output:
         typer.echo(json.dumps(rows, default=str))
         return

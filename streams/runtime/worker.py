@@ -156,7 +156,8 @@ class Worker:
             self._probing(),
             LoopWatch().run(),
         ]
-        if not drain and self._settings.worker.heartbeat_interval:
+        writes_heartbeats = self._settings.worker.heartbeat_interval and not self._settings.worker.force_idle
+        if not drain and writes_heartbeats:
             silence = self._settings.worker.heartbeat_interval
             tasks.append(Heartbeats(self._service, list(partitions), silence).run())
         return tasks

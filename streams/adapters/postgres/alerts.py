@@ -11,6 +11,7 @@ from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from streams.adapters.postgres.connection import Database
 
@@ -20,6 +21,8 @@ LIST = """
            share_p_value, stories, documents, sources
     FROM bi_v1.alerts
 """
+# As of an earlier moment an alert has no end of its last pane yet.
+LIST_AS_OF = LIST.replace("last_at, ", "").replace("FROM bi_v1.alerts", "FROM bi_v1.alerts_as_of(%(as_of)s)")
 DOCUMENTS = """
     SELECT rank, event_time, title, url, source, publisher, sentiment, p_neg, copies, document_id::text AS document_id
     FROM bi_v1.alert_documents WHERE run = %(run)s AND alert_id = %(alert)s ORDER BY rank
@@ -30,13 +33,18 @@ EVENTS = """
 """
 
 
-async def list_alerts(database: Database, run: str) -> list[dict[str, Any]]:
-    """Alerts of a run, oldest first.
+async def list_alerts(database: Database, run: str, as_of: datetime | None = None) -> list[dict[str, Any]]:
+    """Alerts of a run, oldest first; with ``as_of`` as they were known at that Kafka time.
 
     Raises:
         Misconfigured: there is no such run; the live one may not have started yet.
     """
-    found = await _fetch(database, f"{LIST} WHERE run = %(run)s ORDER BY opened_at, alert_id", {"run": run})
+    statement = LIST if as_of is None else LIST_AS_OF
+    found = await _fetch(
+        database,
+        f"{statement} WHERE run = %(run)s ORDER BY opened_at, alert_id",
+        {"run": run, "as_of": as_of},
+    )
     if not found and run != "live":
         async with database.transaction() as connection:
             await run_id_of(connection, run)
