@@ -146,7 +146,7 @@ async def _drop(
             sql.SQL(
                 "DELETE FROM core.{} AS t WHERE run_id = %(run)s AND event_time >= %(low)s AND event_time < %(high)s AND "
             ).format(sql.Identifier(table))
-            + sql.SQL(condition),  # type: ignore[arg-type]  # a constant
+            + sql.SQL(condition),
             values,
         )
         _add(done.rows, {table: cursor.rowcount})
