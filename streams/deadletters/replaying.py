@@ -130,7 +130,10 @@ class Replayer:
             since = min(event.copy_offset or 0, spans[source].beginning if source in spans else ends[source])
             spans[source] = OffsetSpan(since, ends[source])
         wanted = {event.replay_id for event in started}
-        found = {}
+        spans = {source: span for source, span in spans.items() if span.beginning < span.end}
+        found: dict[str, int] = {}
+        if not spans:
+            return found
         async with HistoryReader.connect(self.settings) as reader:
             reader.start(spans)
             while not await reader.at_end():
