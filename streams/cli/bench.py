@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -56,6 +58,7 @@ def triton(
     from streams.local.layout import default_layout
     from streams.settings import load_settings
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that its own server ends with it
     result = measure(
         default_layout(),
         load_settings().model_repo.resolve(),

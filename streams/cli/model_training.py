@@ -148,14 +148,23 @@ def ablation(
 
 def export(
     *,
-    checkpoint: Annotated[list[Path], typer.Option(help="Folder that `model train` wrote; one a language.")],
-    task: TaskOption,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="Folder that `model train` wrote; one a language.")
+    ] = None,
+    task: Annotated[Task | None, typer.Option("--task", help="Which model.")] = None,
     repo: Annotated[Path, typer.Option(help="Triton model repository.")] = Path("model_repo"),
-    version: Annotated[int, typer.Option(min=1, help="Version directory; never one that is being served.")],
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Version directory; never one that is being served.")
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(help="Labelled files: calibrate and measure int8 on the dev split."),
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="openvino, or tensorrt-repo: from released versions for NVIDIA's container.")
+    ] = "openvino",
+    out: Annotated[Path | None, typer.Option(help="With tensorrt-repo: the repository to write.")] = None,
+    full: Annotated[Path | None, typer.Option(help="With tensorrt-repo: a folder with fp32 graphs.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metadata.")] = False,
 ) -> None:
     """Write the int8 ONNX models, tokenizers, metadata and Triton configuration.
@@ -165,12 +174,32 @@ def export(
     """
     from streams.models.export import export as run
 
+    if engine == "tensorrt-repo":
+        _export_gpu(repo, [task.value] if task else ["sentiment", "topic"], out, full)
+        return
+    if engine != "openvino" or not checkpoint or task is None or version is None:
+        raise typer.BadParameter(
+            "give --checkpoint, --task and --version, or --engine tensorrt-repo --out DIR"
+        )
     metadata = run(checkpoint, task.value, repo, version, data)
     print(
         json.dumps(metadata, ensure_ascii=False)
         if as_json
         else f"{metadata['model_version']} in {repo / task.value}"
     )
+
+
+def _export_gpu(repo: Path, tasks: list[str], out: Path | None, full: Path | None) -> None:
+    from streams.models.gpu_repository import write
+
+    if out is None:
+        raise typer.BadParameter("--engine tensorrt-repo needs --out DIR")
+    for task in tasks:
+        numbers = [int(place.name) for place in (repo / task).glob("[0-9]*")]
+        if not numbers:
+            raise typer.BadParameter(f"no version of {task} in {repo}")
+        names = write(repo / task / str(max(numbers)), out, full)
+        print(f"{', '.join(names)} in {out} (not verified on a GPU; see deploy/triton/README.md)")
 
 
 COMMANDS = (train, list_recipes, average, backbone, development, ablation, export)

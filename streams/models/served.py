@@ -254,6 +254,10 @@ class TritonPythonModel:
             )
         self._pb = pb_utils
         self._scorer = Scorer(Path(args["model_repository"]) / args["model_version"])
+        self.warm_up()
+
+    def warm_up(self) -> None:
+        """A text a language, so that the first request finds everything loaded; fails the load where it fails."""
         self._scorer.many([("Profit fell by half.", ""), ("公司净利润同比增长。", "")])
 
     def execute(self, requests: list[Any]) -> list[Any]:
