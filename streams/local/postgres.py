@@ -36,7 +36,7 @@ READER = "bi_reader"
 OPTIONS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
-    "password_encryption": "scram-sha-256",
+    "password_encryption": "scram-sha-256",  # pragma: allowlist secret
     "max_connections": "100",
     "shared_buffers": "128MB",
     "timezone": "UTC",

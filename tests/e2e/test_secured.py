@@ -60,6 +60,7 @@ class Bank:
             "SENTIWATCH_PRIVACY__AUTHOR_KEY": f"{MARK}-author",
             "SENTIWATCH_TRITON__URL": self.triton,
             "SENTIWATCH_LOG_LEVEL": "DEBUG",
+            "SENTIWATCH_WEB__PORT": "0",
             **changes,
         }
 

@@ -39,7 +39,8 @@ COVERED = {
     "document.*", "document_history.*", "mention.*", "mention_history.*", "document_key.*",
     "alert_document.*", "alert_document_history.*", "alert_history.evidence", "score.text_hash", "score.target",
     "story.signature", "alert_episode.evidence", "alert_event.detail", "outbox.record_value", "outbox.record_key",
-    "outbox.headers", "dead_letter.payload", "dead_letter.record_key", "dead_letter.payload_sha256",
+    "outbox.headers", "dead_letter.payload", "dead_letter.record_key", "dead_letter.record_headers",
+    "dead_letter.payload_sha256",
 }  # fmt: skip
 # Our own vocabulary, names of feeds, and the reference tables.
 FREE = {
@@ -48,7 +49,7 @@ FREE = {
     "alert_episode.alert_id", "alert_episode.dedup_key", "alert_episode.rule", "alert_episode.entity_id",
     "alert_episode.topic", "alert_episode.source_class", "alert_episode.severity", "alert_episode.state",
     "alert_episode.span", "alert_event.alert_id", "alert_event.kind", "alert_history.*", "outbox.topic",
-    "window_history.*", "hour_count.*",
+    "window_history.*", "hour_count.*", "dead_letter_event.*",  # the operator's own words
     "dead_letter.kafka_topic", "dead_letter.reason", "dead_letter.detail",
 }  # fmt: skip
 

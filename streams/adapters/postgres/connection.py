@@ -112,7 +112,8 @@ def checked(url: str) -> str:
         form = False
     if not form:
         raise Misconfigured(
-            "SENTIWATCH_POSTGRES__URL is not of the form postgresql://user:password@host:port/database"
+            "SENTIWATCH_POSTGRES__URL is not of the form"
+            " postgresql://user:password@host:port/database"  # pragma: allowlist secret
             " (special characters percent-encoded)"
         ) from None
     return plain
