@@ -308,3 +308,27 @@ async def test_hostile_text_is_just_text_in_every_field(opened, text: str):
     assert found == [(text, text, text)]
     (letter,) = await rows(database, "SELECT payload FROM core.dead_letter WHERE run_id = %s", run.run_id)
     assert bytes(letter[0]) == text.encode()
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_correction_that_moves_a_document_marks_the_pane_it_leaves_however_they_arrive(
+    opened, together
+):
+    database, run = opened
+    store = await ready(database, run)
+    at, moved = datetime(2026, 3, 2, 12, 1, tzinfo=UTC), datetime(2026, 3, 2, 12, 11, tzinfo=UTC)
+    first = scored(document(source_id="moved", event_time=at, source_time=at))
+    second = scored(document(source_id="moved", event_time=moved, source_time=moved, revision=1), known=moved)
+    if together:
+        await store.persist(batch(0, first, second))
+    else:
+        await store.persist(batch(0, second))
+        await store.persist(batch(1, first))
+    marked = await rows(
+        database,
+        "SELECT DISTINCT pane_start, known_pane FROM core.dirty_window WHERE run_id = %s AND pane_start < %s",
+        run.run_id,
+        moved.replace(minute=10),
+    )
+    noon = at.replace(minute=0)
+    assert (noon, moved.replace(minute=15)) in marked

@@ -173,7 +173,6 @@ class PostgresDocumentStore:
             return
         stored = await self._claim_keys(connection, documents)
         plan = resolve(stored, documents)
-        panes = self._dirty_panes(documents, plan)
         if plan.replace or plan.history:
             await history.file_superseded(connection, plan, self._rows)
         rows = [self._rows.rows(item) for item in plan.insert]
@@ -181,8 +180,8 @@ class PostgresDocumentStore:
         await self._copy(connection, "mention", MENTION_COLUMNS, [row for _, own in rows for row in own])
         if plan.repeat:
             await history.add_repeats(connection, plan.repeat, self._rows)
-        await history.date_superseded(connection, plan, self._rows.run_id)
-        await self._mark_dirty(connection, panes)
+        superseded = await history.date_superseded(connection, plan, self._rows.run_id)
+        await self._mark_dirty(connection, superseded | self._delivered_panes(documents))
         await self._note_sources(connection, plan)
 
     async def _claim_keys(
@@ -240,16 +239,9 @@ class PostgresDocumentStore:
             for row in rows:
                 await copy.write_row(row)
 
-    def _dirty_panes(self, documents: Sequence[Scored], plan: Plan) -> set[tuple[datetime, datetime]]:
+    def _delivered_panes(self, documents: Sequence[Scored]) -> set[tuple[datetime, datetime]]:
         """Panes that have other rows now, each with the pane end from which on closed windows show it."""
-        panes = {
-            (floor(item.enriched.document.event_time), self._rows.known_pane(item)) for item in documents
-        }
-        for item in plan.insert:
-            old = plan.replace.get(item.enriched.document.document_id)
-            if old is not None:
-                panes.add((floor(old.event_time), self._rows.known_pane(item)))
-        return panes
+        return {(floor(item.enriched.document.event_time), self._rows.known_pane(item)) for item in documents}
 
     async def _mark_dirty(
         self, connection: AsyncConnection[Any], panes: set[tuple[datetime, datetime]]

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from streams.adapters.postgres.rows import DOCUMENT_COLUMNS, MENTION_COLUMNS, RowMaker
 from streams.domain.entity import MARKET
+from streams.domain.window import floor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from psycopg import AsyncConnection
@@ -32,11 +34,26 @@ async def file_superseded(connection: AsyncConnection[Any], plan: Plan, rows: Ro
         await _recount_companies(connection, rows.run_id, _ids(plan.history), suffix="_history")
 
 
-async def date_superseded(connection: AsyncConnection[Any], plan: Plan, run_id: int) -> None:
-    """Set from when on each superseded version of the documents in this plan is no longer read."""
+async def date_superseded(
+    connection: AsyncConnection[Any], plan: Plan, run_id: int
+) -> set[tuple[datetime, datetime]]:
+    """Set from when on each superseded version of the documents in this plan is no longer read.
+
+    Returns:
+        Panes of these versions, each with the pane ends that read them first and no more: whether a version came in one batch
+        with its successor, before or after it must not matter to the windows that it leaves.
+    """
     touched = sorted({*plan.replace, *_ids(plan.history), *_ids(plan.repeat)})
-    if touched:
-        await _set_superseded(connection, run_id, touched)
+    if not touched:
+        return set()
+    await _set_superseded(connection, run_id, touched)
+    cursor = await connection.execute(
+        "SELECT event_time, known_pane, superseded_pane FROM core.document_history"
+        " WHERE run_id = %s AND document_id = ANY(%s)",
+        (run_id, touched),
+    )
+    rows = await cursor.fetchall()
+    return {(floor(row[0]), due) for row in rows for due in row[1:]}
 
 
 def _ids(items: Sequence[Scored]) -> list[UUID]:
