@@ -30,6 +30,7 @@ def explain(
     faithfulness: Annotated[
         bool, typer.Option("--faithfulness", help="On our own sentences: do the top words matter more?")
     ] = False,
+    out: Annotated[Path | None, typer.Option(help="With --faithfulness: keep the figures here.")] = None,
     texts: Annotated[int, typer.Option(min=10, help="With --faithfulness: how many sentences.")] = 100,
 ) -> None:
     """Token attributions of the served model, by leaving words out; a check that they are faithful.
@@ -48,7 +49,7 @@ def explain(
     model = TritonModel(triton_url(), task)
     try:
         if faithfulness:
-            _check(model, task, texts, as_json=as_json)
+            _check(model, task, texts, out, as_json=as_json)
             return
         explanation = explaining.explain(model, normalise(text), normalise(target))
     finally:
@@ -58,11 +59,14 @@ def explain(
     typer.echo(json.dumps(explanation.as_dict(), ensure_ascii=False) if as_json else as_text(explanation))
 
 
-def _check(model: TritonModel, task: str, texts: int, *, as_json: bool) -> None:
+def _check(model: TritonModel, task: str, texts: int, out: Path | None, *, as_json: bool) -> None:
     from streams.models import faithfulness
     from streams.models.robustness import sentences
 
     result = faithfulness.check(model, [(s.text, s.target) for s in sentences()][:texts])
+    result["model_versions"] = {task: model.version}
+    if out is not None:
+        _write(out, json.dumps(result, indent=1) + "\n")
     if as_json:
         typer.echo(json.dumps(result))
     else:

@@ -90,26 +90,6 @@ def evaluate(
     print(json.dumps(figures, ensure_ascii=False)) if as_json else _table(figures)
 
 
-@app.command()
-def card(
-    *,
-    repo: Annotated[Path, typer.Option(help="Triton model repository.")] = Path("model_repo"),
-    write: Annotated[bool, typer.Option("--write", help="Replace the repository's README.md.")] = False,
-) -> None:
-    """Print the model card, made from the metadata of the exported models.
-
-    Example: sentiwatch model card --write
-    """
-    from streams.models.card import render
-
-    text = render(repo)
-    if write:
-        (repo / "README.md").write_text(text, "utf-8")
-        print(f"wrote {repo / 'README.md'}")
-    else:
-        print(text, end="")
-
-
 for _release in (*model_release.COMMANDS, *model_reports.COMMANDS):
     app.command()(_release)
 

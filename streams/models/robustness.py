@@ -71,7 +71,12 @@ def report(model: Model) -> dict[str, Any]:
     base = base_sentences()
     decided = _classes(model, base)
     groups = {"swaps": swaps(), "perturbations": perturbations()}
-    result: dict[str, Any] = {"model_version": model.version, "sentences": len(base), "aim": AIM}
+    result: dict[str, Any] = {
+        "model_version": model.version,
+        "model_versions": {"sentiment": model.version},
+        "sentences": len(base),
+        "aim": AIM,
+    }
     for name, variants in groups.items():
         found = _classes(model, variants)
         flips = np.array([found[i] != decided[v.origin] for i, v in enumerate(variants)])
