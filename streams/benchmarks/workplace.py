@@ -8,7 +8,7 @@ import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from streams.adapters.kafka.admin import KafkaAdmin
 from streams.adapters.postgres.connection import Database
@@ -24,10 +24,16 @@ from streams.wire.topics import SOCIAL
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
-    from streams.benchmarks.texts import Post
     from streams.domain.batch import Batch
     from streams.runtime.service import Service
     from streams.settings import Settings
+    from streams.wire.outgoing import Outgoing
+
+
+class Publishable(Protocol):
+    """Something that is a record on any topic."""
+
+    def record(self, topic: str, nonce: str) -> Outgoing: ...
 
 
 @dataclass(slots=True)
@@ -116,11 +122,18 @@ class Workplace:
     running: asyncio.Future[Any]
     sent: int = 0
 
-    async def publish(self, chunk: Iterable[Post]) -> None:
+    async def publish(self, chunk: Iterable[Publishable]) -> None:
         """Publish a chunk, confirmed."""
         records = [post.record(self.topic, self.nonce) for post in chunk]
         self.sent += len(records)
         await self.service.relay.publish(records)
+
+    async def publish_placed(self, records: Sequence[Outgoing]) -> list[int]:
+        """Publish records as they are; the offset of each."""
+        self.sent += len(records)
+        relay: Any = self.service.relay
+        offsets: list[int] = await relay.publish_placed(records)
+        return offsets
 
     async def wait(self) -> None:
         """Until all that was published is stored; a worker that fails meanwhile fails the benchmark."""
@@ -131,7 +144,7 @@ class Workplace:
             self.running.result()
             raise Misconfigured("the benchmark's worker has ended early")
 
-    async def rate(self, chunk: Sequence[Post]) -> float:
+    async def rate(self, chunk: Sequence[Publishable]) -> float:
         """Records stored a second while there is no lack of them.
 
         All are published before the first is stored, so that the benchmark's own publishing takes no time from the worker;
@@ -146,7 +159,7 @@ class Workplace:
         await self.wait()
         return (self.sent - counted) / (self.stored.last - began)
 
-    async def through(self, chunk: Sequence[Post]) -> float:
+    async def through(self, chunk: Sequence[Publishable]) -> float:
         """Seconds from publishing a chunk to its last document being stored."""
         began = time.perf_counter()
         await self.publish(chunk)

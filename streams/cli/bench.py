@@ -116,6 +116,31 @@ def growth(
     typer.echo(json.dumps(result) if json_output else table(result))
 
 
+@app.command()
+def edges(
+    json_output: bool = typer.Option(False, "--json", help="Print JSON."),
+    records: int = typer.Option(10_000, min=1, help="Malformed records; two good ones go with each."),
+    seed: int = typer.Option(7, help="Of the malformed records."),
+    rounds: int = typer.Option(5, min=0, help="Rounds of the throughput; 0 leaves it out."),
+) -> None:
+    """Malformed records of every kind through broker and worker, compared one by one; what they cost the good ones.
+
+    Example: sentiwatch bench edges --records 10000 --seed 7 --json
+    """
+    from streams.benchmarks.edges import Plan, measure
+    from streams.cli.worker import run_loop
+    from streams.logs import set_up_logging
+    from streams.settings import load_settings
+
+    settings = load_settings()
+    set_up_logging(settings, "WARNING")
+    plan = Plan(records=records, seed=seed, rounds=rounds)
+    result = run_loop(measure(settings, plan, lambda text: typer.echo(f"bench: {text}", err=True)))
+    typer.echo(json.dumps(result) if json_output else table(result))
+    if result["wrong"] or result["unexpected_rows"]:
+        raise typer.Exit(1)
+
+
 def triton_python() -> Path:
     """The interpreter of Triton's local environment, which has the bare engine."""
     from streams.errors import Misconfigured
