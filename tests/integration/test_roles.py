@@ -194,3 +194,34 @@ def test_an_upgrade_covers_tables_that_came_since(urls):
         connection.execute("INSERT INTO core.later VALUES (1)")
     with psycopg.connect(urls["owner"]) as connection:
         connection.execute("DROP TABLE core.later")
+
+
+async def test_the_retention_job_runs_with_its_own_rights(urls):
+    from datetime import timedelta
+
+    from streams.adapters.postgres.retention import retain
+    from streams.domain.document import SourceClass
+    from streams.settings import RetentionSettings, TimeSettings
+
+    settings = Settings(
+        time=TimeSettings(horizon=timedelta(days=60)),
+        retention=RetentionSettings(documents=timedelta(days=60)),
+    )
+    old = NOON - timedelta(days=150)
+    async with open_run(urls["owner"], name="aged") as (database, run):
+        store = document_store(database, run)
+        await store.register({NEWS: (SourceClass.NEWS, 0)})
+        await store.persist(
+            batch(0, scored(document(source_id="old", event_time=old, source_time=old)), scored())
+        )
+        closer = Closer(PostgresClosingStore(database, run, settings), settings, run.name)
+        while not (await closer.step(end_of_input=True)).caught_up:
+            pass
+    database = Database(urls["retention"], 2)
+    await database.open()
+    try:
+        done = await retain(database, settings, "aged", dry_run=False)
+    finally:
+        await database.close()
+    assert done.dropped == [f"{old:%Y-%m}"]
+    assert done.rows["document"] == 1
