@@ -41,8 +41,7 @@ def worker(
     signal.signal(signal.SIGTERM, stop_before_start)
     exit_status = 1
     try:
-        status = run_loop(serve(settings, drain=drain))
-        print_status(status, as_json=json_output)
+        run_loop(served(settings, drain=drain, as_json=json_output))
         exit_status = 0
     finally:
         leave_soon(exit_status)
@@ -70,6 +69,14 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
         factory = None
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main)
+
+
+async def served(settings: Settings, *, drain: bool, as_json: bool) -> None:
+    """One worker, and its closing figures."""
+    status = await serve(settings, drain=drain)
+    print_status(status, as_json=as_json)
+    if status.left_behind:
+        leave_soon(0)  # closing the loop waits for whatever waits for a part that does not answer
 
 
 async def serve(

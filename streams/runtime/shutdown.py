@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 INTAKE_SECONDS = 1.0
 CANCEL_SECONDS = 2.0
+HEARD_SECONDS = 0.2
 LEAVE_SECONDS = 5.0
 HOPELESS_SECONDS = 3.0
 """A dependency that has been away this long will hardly come back in time."""
@@ -46,16 +47,21 @@ class Shutdown:
         if not await self._finished():
             self._status.left_behind = True
             log.warning("not everything that was read could be stored: the next start reads it again")
-            self._service.abandon()
+            await self._break_off()
         for task in background:
             task.cancel()
         stopped = asyncio.gather(*background, *(lane.stop() for lane in self._lanes), return_exceptions=True)
         if not await self._within(CANCEL_SECONDS, stopped):
-            self._service.abandon()
+            await self._break_off()
             await self._within(CANCEL_SECONDS, stopped)
         if not await self._within(LEAVE_SECONDS, self._app.stop()):
             self._status.left_behind = True
             log.warning("Kafka does not answer: the group is left without a word")
+
+    async def _break_off(self) -> None:
+        """What waits for Postgres hears of it before it is cancelled: a cancellation would ask the server once more."""
+        self._service.abandon()
+        await asyncio.sleep(HEARD_SECONDS)
 
     async def _finished(self) -> bool:
         """Whether everything in flight was stored in time; does not wait long for what is away."""

@@ -41,7 +41,7 @@ POLL_SECONDS = 0.2
 OUTBOX_SECONDS = 0.5
 LAST_SECONDS = 2.0
 # SIGTERM to the end, whatever hangs; an orderly end takes 26 s at most (see `streams.runtime.shutdown`).
-DEADLINE_SECONDS = 28.5
+DEADLINE_SECONDS = 27.0
 # Five seconds in which nothing came of a partition that the driver has read to its end.
 QUIET_POLLS = 25
 
@@ -127,8 +127,9 @@ class Worker:
         await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         await asyncio.wait({task}, timeout=LAST_SECONDS if self._service.breakers.all_closed else 0)
-        if task.cancel():
+        if not task.done():
             self._service.abandon()
+            task.cancel()
             await asyncio.wait({task}, timeout=LAST_SECONDS)
         else:
             task.result()
