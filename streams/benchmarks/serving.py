@@ -37,7 +37,7 @@ TASK = "sentiment"
 FIRST = "first version: ONNX Runtime dynamic int8, one text a call"
 SERVED = "as served"
 BERT = "transformers pipeline, BERT-base (random weights), one text at a time"
-BERT_TEXTS = 24
+BERT_TEXTS = 16
 SHUFFLED_SEED = 7
 
 
@@ -185,10 +185,12 @@ def _rounds(
     for number in range(plan.rounds):
         tell(f"round {number + 1} of {plan.rounds}")
         for name, model in served.items():
+            tell(name)
             began = time.perf_counter()
             model.score(pairs)
             turns[name].rates.append(len(pairs) / (time.perf_counter() - began))
         if not bert.reason:
+            tell(BERT)
             spread = [text for text, _ in pairs[:: max(1, len(pairs) // BERT_TEXTS)]]
             turns.setdefault(BERT, Turns()).rates.append(bert.rate(spread))
     for model in served.values():

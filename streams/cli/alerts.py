@@ -87,7 +87,7 @@ def _print_dossier(alert: dict[str, Any]) -> None:
             f" {alert['documents']} negative documents; topics: {_counts(evidence.get('topics'))}"
         ),
         *(f"  baseline {span}: {_baseline(fitted)}" for span, fitted in evidence.get("baseline", {}).items()),
-        f"  models: {', '.join(evidence.get('model_versions', []))}",
+        f"  models: {_models(evidence.get('model_versions', []))}",
         "history",
         *(f"  {_utc(step['at'])}  {step['kind']} ({step['severity']})" for step in alert["history"]),
         "strongest documents, one a story",
@@ -102,6 +102,12 @@ def _document(row: dict[str, Any]) -> list[str]:
     copies = f", {row['copies']} copies" if row["copies"] > 1 else ""
     head = f"  {row['rank']:2}  {_utc(row['event_time'])}  {row['source']}  p_neg {row['p_neg']:.2f}{copies}"
     return [head, f"      {row['title'] or '(erased)'}", *([f"      {row['url']}"] if row["url"] else [])]
+
+
+def _models(versions: list[str]) -> str:
+    """The versions; several make what was expected and what was observed hard to compare, and that is said."""
+    mixed = " (MIXED: observed and expected were read by different models)" if len(versions) > 1 else ""
+    return ", ".join(versions) + mixed
 
 
 def _baseline(fitted: dict[str, Any]) -> str:

@@ -139,3 +139,7 @@ def _print_rolled(rolled: Rolled, *, as_json: bool) -> None:
     else:
         before = f"(before: {rolled.before})"
         print(f"{rolled.task}: {rolled.model_version} serves, version {rolled.version} {before}")
+        print(
+            "baselines mix both versions for 28 days, and dossiers say so; `sentiwatch replay` scores history anew",
+            file=sys.stderr,
+        )

@@ -65,6 +65,7 @@ class AlertFacts:
     topics: Mapping[str, int]
     sources: Mapping[str, int]
     model_versions: tuple[str, ...]
+    """Sentiment versions of the span and of the 28 days before it; several: the baseline mixes models."""
     sql: str
     """The statement that gives ``observed`` again."""
 

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from streams.adapters.postgres.alerts import dossier, list_alerts
+from streams.cli.alerts import _models as model_line
 from streams.errors import Misconfigured
 from streams.settings import Settings, TimeSettings
 from tests.stored import (
@@ -115,6 +116,24 @@ async def test_a_week_becomes_windows_and_one_alert_with_its_evidence(place):
     )
     again = await fetch(database, run, found["derivation"].replace("%", "%%") + " AND %s > 0")
     assert again == [(alert["observed"],)]
+
+
+async def test_a_dossier_says_that_its_baseline_was_read_by_another_model(place):
+    database, run = place
+    await store(database, run, WEEK)
+    async with database.transaction() as connection:
+        await connection.execute(
+            "UPDATE core.mention SET model_version = 'newer' WHERE run_id = %s AND event_time >= %s",
+            (run.run_id, AT),
+        )
+    await close_all(closer_of(database, run))
+    (alert,) = await list_alerts(database, run.name)
+    found = await dossier(database, run.name, alert["alert_id"][:6])
+    versions = found["evidence"]["model_versions"]
+    assert len(versions) == 2
+    assert "newer" in versions
+    assert "MIXED" in model_line(versions)
+    assert "MIXED" not in model_line(["newer"])
 
 
 async def test_buzz_rolls_up_and_every_document_is_in_every_size(place):

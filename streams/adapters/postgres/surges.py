@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
@@ -28,6 +28,14 @@ NEGATIVES = f"""
     WHERE run_id = %(rows)s AND entity_id = %(entity)s AND event_time >= %(start)s AND event_time < %(at)s
       AND known_pane <= %(at)s AND (superseded_pane IS NULL OR superseded_pane > %(at)s)
       AND (entity_id <> '{MARKET}' OR (companies = 0 AND topic = %(topic)s)) AND sentiment_class = 'negative'
+"""
+BASELINE = timedelta(days=28)
+# Of everything the figures rest on: more than one version makes observed and expected hard to compare.
+VERSIONS = """
+    SELECT DISTINCT model_version FROM core.mention_known
+    WHERE run_id = %(rows)s AND entity_id = %(entity)s AND event_time >= %(since)s AND event_time < %(at)s
+      AND known_pane <= %(at)s AND (superseded_pane IS NULL OR superseded_pane > %(at)s)
+    ORDER BY 1
 """
 EPISODE = (
     "entity_id, topic, source_class, alert_id, state, severity, opened_at, last_at, resolved_at, span, observed, expected,"
@@ -113,7 +121,7 @@ class Surges(Statements):
         sources = await self._fetch(
             f"SELECT source_class, count(DISTINCT source_key) {NEGATIVES} GROUP BY 1 ORDER BY 1", **values
         )
-        versions = await self._fetch(f"SELECT DISTINCT model_version {NEGATIVES} ORDER BY 1", **values)
+        versions = await self._fetch(VERSIONS, **values, since=at - BASELINE)
         return AlertFacts(
             topics={row[0]: row[1] for row in topics},
             sources={row[0]: row[1] for row in sources},
