@@ -93,6 +93,10 @@ class Material:
 def _calendar_of(exchanges: Iterable[str]) -> str:
     """The one calendar that these markets share."""
     found = sorted({CALENDARS.get(exchange, exchange) for exchange in exchanges})
+    if not found:
+        raise Misconfigured(
+            "no price symbol tells its exchange: name its calendar with --calendar, e.g. XNYS"
+        )
     if len(found) != 1:
         raise Misconfigured(
             f"the prices belong to several exchanges ({', '.join(found)}): put them into a directory each, or name one "

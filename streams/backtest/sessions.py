@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from streams.backtest.inference import Integers
 
 CALENDARS: Final = {
-    "": "XNYS", "US": "XNYS", "XNYS": "XNYS", "XNAS": "XNYS", "OTCM": "XNYS", "XSHG": "XSHG", "XSHE": "XSHG", "BJSE": "XSHG",
+    "US": "XNYS", "XNYS": "XNYS", "XNAS": "XNYS", "OTCM": "XNYS", "XSHG": "XSHG", "XSHE": "XSHG", "BJSE": "XSHG",
     "XHKG": "XHKG", "XNSE": "XBOM", "XETR": "XETR", "XTKS": "XTKS", "XKRX": "XKRX", "XPAR": "XPAR", "XSWX": "XSWX",
     "XLON": "XLON", "XTAI": "XTAI", "XSAU": "XSAU",
 }  # fmt: skip

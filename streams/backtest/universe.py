@@ -38,6 +38,7 @@ class Universe:
     entities: dict[str, str]
     """Entity → symbol."""
     exchanges: frozenset[str]
+    """Of those symbols that are primary listings."""
     unknown: tuple[str, ...]
     """Symbols that are no entity's, or more than one's."""
     doubled: tuple[str, ...]
@@ -69,7 +70,7 @@ def match(symbols: Sequence[str], listings: Iterable[Listing], start: date, end:
             doubled.append(symbol)
             continue
         entities[entity_id] = symbol
-        exchanges.add(exchange)
+        exchanges |= {exchange} - {""}
     if not entities:
         raise Misconfigured(f"none of the {len(symbols)} price symbols is a listing of a known entity")
     return Universe(entities, frozenset(exchanges), tuple(unknown), tuple(doubled))

@@ -41,8 +41,9 @@ OPENINGS = """
     FROM core.alert_event e JOIN core.alert_episode a USING (run_id, alert_id) JOIN core.run r USING (run_id)
     WHERE e.run_id = %(run)s AND e.kind = 'opened' AND (r.since IS NULL OR e.at >= r.since) ORDER BY e.at, a.alert_id
 """
+# A ticker beside the primary one may be listed elsewhere (PTR in New York is PetroChina): its exchange is not known.
 LISTINGS = """
-    SELECT e.entity_id, a.alias, e.exchange, a.valid_from::date, a.valid_to::date
+    SELECT e.entity_id, a.alias, CASE WHEN a.alias = e.symbol THEN e.exchange ELSE '' END, a.valid_from::date, a.valid_to::date
     FROM core.entity_alias a JOIN core.entity e USING (entity_id)
     WHERE a.kind IN ('ticker', 'code') AND position(':' IN a.alias) = 0
     UNION

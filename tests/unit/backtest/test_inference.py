@@ -7,11 +7,12 @@ from streams.backtest.inference import benjamini_hochberg, cluster_bootstrap, ho
 
 
 def test_without_lags_newey_west_is_the_ordinary_t():
-    series = np.array([1.0, 2.0, 4.0, 5.0])
-    found = newey_west(series)
-    assert found.lags == 1
-    plain = series.mean() / (series.std(ddof=1) / 2)
-    assert newey_west(np.array([1.0, np.nan, 2.0, np.nan, 4.0, np.nan, 5.0])).t == pytest.approx(plain)
+    series = np.random.default_rng(2).normal(size=30)
+    apart = np.full(120, np.nan)
+    apart[::4] = series
+    found = newey_west(apart)
+    assert found.lags == 3
+    assert found.t == pytest.approx(series.mean() / (series.std(ddof=1) / np.sqrt(30)))
 
 
 def test_newey_west_is_the_sum_of_bartlett_weighted_autocovariances():
@@ -34,6 +35,16 @@ def test_overlapping_returns_do_not_make_a_finding_out_of_nothing():
         honest += newey_west(overlapping, 9).p_value < 0.05
     assert naive > 120
     assert honest < 45
+
+
+def test_a_few_sessions_give_a_mean_and_no_t():
+    """Five sessions of a return over twenty gave p = 1e-37 with a variance of 38 lags."""
+    series = np.array([-0.05, -0.06, -0.058, -0.061, -0.06])
+    found = newey_west(np.r_[series, np.full(200, np.nan)], 19)
+    assert found.mean == pytest.approx(-0.0578)
+    assert np.isnan(found.t)
+    assert np.isnan(found.p_value)
+    assert np.isnan(newey_west(np.random.default_rng(0).normal(size=60), 19).t)
 
 
 def events(rng: np.random.Generator, effect: float) -> tuple[np.ndarray, np.ndarray]:

@@ -45,6 +45,12 @@ def test_the_index_of_the_other_exchange_is_not_the_share():
     assert match(["SH000001", "GOOG"], LISTINGS, START, END).unknown == ("SH000001",)
 
 
+def test_a_secondary_listing_says_nothing_of_the_calendar():
+    found = match(["PTR", "GOOG"], [*LISTINGS, Listing("cn.601857", "PTR", "")], START, END)
+    assert found.entities["cn.601857"] == "PTR"
+    assert found.exchanges == {"US"}
+
+
 def test_share_classes_of_one_entity_count_once():
     found = match(["GOOGL", "GOOG"], LISTINGS, START, END)
     assert found.entities == {"us.goog": "GOOG"}
