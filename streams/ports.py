@@ -201,8 +201,13 @@ class ClosingTransaction(Protocol):
     async def negative_rows(self, after: datetime, until: datetime, reach: timedelta) -> list[Row]:
         """Negative mentions of [after - reach, until) known at ``until``, of tested entities with one in [after, until)."""
 
-    async def rows(self, entities: Sequence[str], start: datetime, until: datetime) -> list[Row]:
-        """All mentions of these entities in [start, until) known at ``until``, by (event_time, document_id)."""
+    async def rows(
+        self, entities: Sequence[str], topics: Sequence[str], start: datetime, until: datetime
+    ) -> list[Row]:
+        """All mentions of these entities in [start, until) known at ``until``, by (event_time, document_id).
+
+        Of the market only those with one of these topics.
+        """
 
     async def hourly_counts(self, kind: str, start: datetime, until: datetime) -> HourlyCounts:
         """Stories by tested cell of a kind and hour of [start, until), each as known at the end of its UTC day."""

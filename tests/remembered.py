@@ -51,8 +51,14 @@ class RememberedRows:
     async def negative_rows(self, after: datetime, until: datetime, reach: timedelta) -> list[Row]:
         return [row for row in self._between(after - reach, until) if row.negative]
 
-    async def rows(self, entities: Sequence[str], start: datetime, until: datetime) -> list[Row]:
-        return [row for row in self._between(start, until) if row.entity_id in set(entities)]
+    async def rows(
+        self, entities: Sequence[str], topics: Sequence[str], start: datetime, until: datetime
+    ) -> list[Row]:
+        return [
+            row
+            for row in self._between(start, until)
+            if row.entity_id in set(entities) and (row.entity_id != MARKET or row.topic in set(topics))
+        ]
 
     async def hourly_counts(self, kind: str, start: datetime, until: datetime) -> HourlyCounts:
         stories: dict[tuple[str, int], set[object]] = defaultdict(set)

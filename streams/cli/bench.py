@@ -141,6 +141,25 @@ def edges(
         raise typer.Exit(1)
 
 
+def closing(
+    json_output: bool = typer.Option(False, "--json", help="Print JSON."),
+    sizes: str = typer.Option("10000,100000,1000000", help="Stored documents, comma-separated, ascending."),
+) -> None:
+    """What closing costs a document beside 10,000, 100,000 and 1,000,000 stored ones.
+
+    Example: sentiwatch bench closing --json
+    """
+    from streams.benchmarks.closing import measure
+    from streams.cli.database import url
+    from streams.cli.worker import run_loop
+    from streams.settings import load_settings
+
+    url()
+    counts = [int(size) for size in sizes.split(",")]
+    result = run_loop(measure(load_settings(), counts, lambda text: typer.echo(f"bench: {text}", err=True)))
+    typer.echo(json.dumps(result) if json_output else table(result))
+
+
 def triton_python() -> Path:
     """The interpreter of Triton's local environment, which has the bare engine."""
     from streams.errors import Misconfigured

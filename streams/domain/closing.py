@@ -25,6 +25,8 @@ class ClosingState:
     counted_until: datetime | None = None
     """The midnight up to which the hourly counts are written."""
     frozen_until: datetime | None = None
+    erasures: int = 0
+    """The erasure ledger's version."""
     """Windows that start before this stay as they are: their documents were dropped."""
 
 

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 
 from streams.domain.closing import ClosedReport, ClosingState, StoryOf, Unassigned
 from streams.domain.detector import Thresholds
-from streams.domain.story import STORY_SPAN, LeaderIndex, Signed, story_id
-from streams.domain.summary import SILENCE, Range, covered, forced_frontier, watermark_frontier
+from streams.domain.story import Signed, story_id
+from streams.domain.summary import SILENCE, covered, forced_frontier, watermark_frontier
 from streams.domain.window import DAY, PANE, floor
 from streams.stages.detect import Detector
 from streams.stages.detector_memory import DetectorMemory, Stretch
 from streams.stages.fold_windows import Folder, TimeRules, panes_in
+from streams.stages.story_memory import StoryMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from streams.domain.document import SourcePartition
-    from streams.domain.story import Leader
+    from streams.domain.leaders import LeaderIndex
     from streams.ports import ClosingStore, ClosingTransaction
     from streams.settings import Settings
 
@@ -58,6 +59,7 @@ class Closer:
         )
         self._thresholds = Thresholds(**settings.detector.model_dump())
         self._memory = DetectorMemory()
+        self._stories = StoryMemory()
         self._max_panes = max_panes
         self._clock = clock
         self._next_fold = 0.0
@@ -77,6 +79,7 @@ class Closer:
         """
         async with self._store.transaction() as transaction:
             state = await transaction.state()
+            self._stories.begin(state)
             step = _Step(transaction, state)
             reached = watermark_frontier(state.partitions, self._rules.lateness)
             target = await self._target(transaction, state, reached, end_of_input=end_of_input, ends=ends)
@@ -84,7 +87,7 @@ class Closer:
             due = step.caught_up and (end_of_input or self._clock() >= self._next_fold)
             opened = 0
             if step.stretch is not None:
-                await step.assign_stories()
+                await step.assign_stories(self._stories)
                 await step.count_hours()
                 detector = Detector(transaction, self._thresholds, self._memory, step.stretch)
                 opened = await detector.run(notify=state.notify)
@@ -92,7 +95,9 @@ class Closer:
                 await self._fold(step, state, transaction, provisional=due)
             if end_of_input and step.caught_up:
                 self._memory.clear()  # documents that come after all may change what was visible
-            return step.report(opened)
+            report = step.report(opened)
+        self._stories.committed(report.closed_until, state.erasures)
+        return report
 
     async def _target(
         self,
@@ -157,15 +162,16 @@ class _Step:
             forced = reached is not None and until > reached
             self.stretch = Stretch(after, until, covered(presence, after, until), knowledge, forced=forced)
 
-    async def assign_stories(self) -> None:
+    async def assign_stories(self, memory: StoryMemory) -> None:
         """Decide the story of every document that became readable, in (known_pane, event_time, id) order."""
         assert self.stretch is not None
         documents = await self._transaction.unassigned(self.stretch.until)
         if not documents:
             return
-        leaders = await self._transaction.leaders(_around(document.event_time for document in documents))
+        times = [document.event_time for document in documents]
+        index = await memory.load(self._transaction, times, self.stretch.until)
         # in a thread: seconds of computing must not keep the worker from its heartbeats
-        stories = await asyncio.to_thread(_assign, documents, leaders)
+        stories = await asyncio.to_thread(_assign, documents, index)
         await self._transaction.save_stories(stories)
         self.touched = {floor(document.event_time) for document in documents}
 
@@ -188,29 +194,15 @@ class _Step:
         )
 
 
-def _around(times: Iterable[datetime]) -> list[Range]:
-    """Where leaders of documents at these times may lie, merged."""
-    ranges: list[Range] = []
-    for moment in sorted(times):
-        low, high = moment - STORY_SPAN, moment + STORY_SPAN
-        if ranges and low <= ranges[-1].until:
-            ranges[-1] = Range(ranges[-1].after, high)
-        else:
-            ranges.append(Range(low, high))
-    return ranges
-
-
-def _assign(documents: Sequence[Unassigned], leaders: Sequence[Leader]) -> list[StoryOf]:
+def _assign(documents: Sequence[Unassigned], index: LeaderIndex) -> list[StoryOf]:
     """Stories in the given order; a revised document stays in the story of its earlier version."""
-    index = LeaderIndex(sorted(leaders, key=lambda leader: (leader.event_time, leader.story_id)))
-    known = {leader.story_id for leader in leaders}
     earlier = {
         document.document_id: document.story_id for document in documents if document.story_id is not None
     }
     stories: list[StoryOf] = []
     for document in documents:
         kept = earlier.get(document.document_id)
-        if kept is None and story_id(document.document_id) in known:
+        if kept is None and story_id(document.document_id) in index:
             kept = story_id(document.document_id)
         if kept is not None:
             stories.append(StoryOf(document, kept, leads=False))

@@ -41,6 +41,9 @@ REACH = max(SPANS.values())
 MARGIN = 3 * REACH + GRID + DAY
 MAX_DAYS_KEPT = 3
 DAY_US = DAY // MICROSECOND
+GRID_US = GRID // MICROSECOND
+FOLLOWING = 2
+"""Grid times of a step that follows the watermark, at most."""
 
 
 class Detector:
@@ -59,7 +62,7 @@ class Detector:
         self._stretch = stretch
         self._panes = stretch.panes()
         self._presence = Presence(0, np.empty(0, dtype=np.bool_))
-        self._baselines: dict[tuple[Cell, str, datetime], Baseline | None] = {}
+        self._baselines = memory.baselines
 
     async def run(self, *, notify: bool) -> int:
         """Returns how many alerts were opened."""
@@ -128,8 +131,43 @@ class Detector:
             )
             for day in missing:
                 self._memory.put(kind, day, self._fit_pool(counts, day))
+        return await self._histories(cells, first, start)
+
+    async def _histories(
+        self, cells: Sequence[Cell], first: datetime, start: datetime
+    ) -> Mapping[Cell, CellRows]:
+        """Rows of each cell: a baseline's worth where one is still to be fitted, else what its spans reach back to.
+
+        A step that follows the watermark meets one or two grid times and fits them at once; a backlog meets many and fits
+        what it comes to need.
+        """
+        grid = [
+            moment(at)
+            for at in np.unique(self._panes[self._panes >= microseconds(first)] // GRID_US * GRID_US)
+        ]
+        follows = len(grid) <= FOLLOWING
+        fitted = {
+            cell
+            for cell in cells
+            if follows and all((cell, name, at) in self._baselines for name in SPANS for at in grid)
+        }
+        whole = [cell for cell in cells if cell not in fitted]
+        found = await self._rows(sorted(fitted), self._stretch.after - REACH)
+        found |= await self._rows(whole, start)
+        for cell in whole if follows else ():
+            for name in SPANS:
+                for at in grid:
+                    await asyncio.to_thread(self._baseline, cell, found.get(cell, NO_ROWS), name, at)
+        return found
+
+    async def _rows(self, cells: Sequence[Cell], start: datetime) -> dict[Cell, CellRows]:
+        if not cells:
+            return {}
         entities = sorted({cell.entity_id for cell in cells})
-        return group_rows(await self._transaction.rows(entities, start, stretch.until))
+        topics = sorted({cell.topic for cell in cells if cell.is_market})
+        rows = await self._transaction.rows(entities, topics, start, self._stretch.until)
+        grouped = group_rows(rows)
+        return {cell: grouped[cell] for cell in cells if cell in grouped}
 
     def _fit_pool(self, counts: HourlyCounts, day: datetime) -> Pool | None:
         end = microseconds(day) // HOUR_US

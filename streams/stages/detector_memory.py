@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from streams.domain.baseline import Baseline
     from streams.domain.knowledge import Knowledge
     from streams.domain.summary import Range
+    from streams.domain.surge import Cell
     from streams.ports import ClosingTransaction
 
 KINDS = ("company", "market")
@@ -44,13 +46,14 @@ class Stretch:
 
 
 class DetectorMemory:
-    """Pools by kind and midnight, and hours with documents.
+    """Pools by kind and midnight, baselines of cells, and hours with documents.
 
     They depend on closed rows alone, so they stay right from step to step; without this each step would read the whole
     baseline period again.
     """
 
     def __init__(self) -> None:
+        self.baselines: dict[tuple[Cell, str, datetime], Baseline | None] = {}
         self._pools: dict[tuple[str, datetime], Pool | None] = {}
         self._hours: list[int] = []
         self._loaded: tuple[int, int] | None = None
@@ -80,7 +83,9 @@ class DetectorMemory:
 
     def forget_before(self, day: datetime) -> None:
         self._pools = {key: pool for key, pool in self._pools.items() if key[1] >= day}
+        self.baselines = {key: fitted for key, fitted in self.baselines.items() if key[2] >= day}
 
     def clear(self) -> None:
         self._pools.clear()
+        self.baselines.clear()
         self._hours, self._loaded = [], None

@@ -75,14 +75,17 @@ class PostgresClosing(ClosingRows, Folding, Surges):
     """One step of the closer, on one connection and in one transaction; see `streams.ports`."""
 
     async def state(self) -> ClosingState:
-        ((closed, counted, frozen),) = await self._fetch(
-            "SELECT closed_until, counted_until, frozen_until FROM core.run WHERE run_id = %(run)s"
+        ((closed, counted, frozen, erasures),) = await self._fetch(
+            "SELECT closed_until, counted_until, frozen_until, (SELECT coalesce(max(erasure_id), 0) FROM core.erasure_ledger)"
+            " FROM core.run WHERE run_id = %(run)s"
         )
         rows = await self._fetch(
             "SELECT kafka_topic, kafka_partition, source_class, watermark, next_offset, known_at FROM core.source_progress"
             " WHERE run_id = %(run)s"
         )
-        return ClosingState(closed, self._run.notify, tuple(Partition(*row) for row in rows), counted, frozen)
+        return ClosingState(
+            closed, self._run.notify, tuple(Partition(*row) for row in rows), counted, frozen, erasures
+        )
 
     async def last_pane(self) -> datetime | None:
         rows = await self._fetch(

@@ -66,14 +66,16 @@ class ClosingRows(Statements):
         )  # fmt: skip
         return [Row(*row) for row in rows]
 
-    async def rows(self, entities: Sequence[str], start: datetime, until: datetime) -> list[Row]:
+    async def rows(
+        self, entities: Sequence[str], topics: Sequence[str], start: datetime, until: datetime
+    ) -> list[Row]:
         rows = await self._fetch(
             f"""
             SELECT {ROW} FROM core.mention_known
             WHERE run_id = %(rows)s AND entity_id = ANY(%(entities)s) AND event_time >= %(start)s AND event_time < %(until)s
-              AND known_pane <= %(until)s AND {TESTED}
+              AND known_pane <= %(until)s AND {TESTED} AND (entity_id <> '{MARKET}' OR topic = ANY(%(topics)s))
             ORDER BY event_time, document_id""",
-            entities=list(entities), start=start, until=until,
+            entities=list(entities), topics=list(topics), start=start, until=until,
         )  # fmt: skip
         return [Row(*row) for row in rows]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from streams.domain.erasure import scrubbed
-from streams.domain.story import LeaderIndex, Signed
+from streams.domain.leaders import LeaderIndex
+from streams.domain.story import Signed
 from streams.domain.window import floor
 
 if TYPE_CHECKING:

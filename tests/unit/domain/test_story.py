@@ -5,15 +5,9 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 from streams.adapters.minhash import DatasketchSigner
-from streams.domain.story import (
-    JOIN_SIMILARITY,
-    STORY_SPAN,
-    Leader,
-    Signed,
-    assign_stories,
-    similarity,
-    story_id,
-)
+from streams.domain import leaders as leading
+from streams.domain.leaders import LeaderIndex, assign_stories
+from streams.domain.story import JOIN_SIMILARITY, STORY_SPAN, Leader, Signed, similarity, story_id
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 SIGNER = DatasketchSigner()
@@ -137,3 +131,17 @@ def test_similarity_estimates_the_shared_part():
         < 0.2
         < JOIN_SIMILARITY
     )
+
+
+def test_the_arrays_find_what_the_dictionaries_find(monkeypatch):
+    documents = [document(f"{NEWS} {i % 40} {'x' * (i % 7)}", i, str(i)) for i in range(300)]
+    plain = assign_stories(documents, [])
+    monkeypatch.setattr(leading, "FRESH", 3)
+    assert assign_stories(documents, []) == plain
+
+
+def test_leaders_that_are_forgotten_are_joined_by_nobody():
+    index = LeaderIndex([Leader(uuid.UUID(int=7), START, document(NEWS).signature)])
+    index.forget_before(START + timedelta(minutes=1))
+    assert len(index) == 0
+    assert index.assign(document(NEWS, 5)).is_leader
