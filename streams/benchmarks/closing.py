@@ -154,7 +154,7 @@ async def _prepare(database: Database, settings: Settings, run: Run) -> None:
         await transaction.count_hours(None, NOW.replace(hour=0))
     async with database.autocommit() as connection:
         for table in TABLES:
-            await connection.execute(f"ANALYZE core.{table}_r{run.run_id}")  # type: ignore[call-overload]
+            await connection.execute(f"ANALYZE core.{table}_r{run.run_id}")
 
 
 async def _close(database: Database, settings: Settings, run: Run, size: int) -> Point:

@@ -141,6 +141,7 @@ def edges(
         raise typer.Exit(1)
 
 
+@app.command()
 def closing(
     json_output: bool = typer.Option(False, "--json", help="Print JSON."),
     sizes: str = typer.Option("10000,100000,1000000", help="Stored documents, comma-separated, ascending."),
