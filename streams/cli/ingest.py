@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from streams.ingest.mapping import FieldMapping
-    from streams.ingest.preparing import BadRows
+    from streams.ingest.preparing import BadRows, Prepares
     from streams.settings import Settings
+    from streams.wire.formats import Format
     from streams.wire.topics import Topic
 
 app = typer.Typer(
@@ -35,6 +36,12 @@ Map = Annotated[
     str | None,
     typer.Option(
         "--map", help="target=field pairs; without it, fields that bear document.v1 names", metavar="A=B,…"
+    ),
+]
+FormatName = Annotated[
+    str | None,
+    typer.Option(
+        "--format", help="ninjs, feed, stocktwits, x.v2, gkg, document.v1: publish the records as they are"
     ),
 ]
 Source = Annotated[
@@ -56,6 +63,7 @@ def file(
     *,
     topic: TopicName,
     map_: Map = None,
+    format_: FormatName = None,
     source: Source = "",
     rate: Rate = None,
     limit: Limit = None,
@@ -63,6 +71,7 @@ def file(
 ) -> None:
     """Publish files as document.v1, merged by event time and stamped with it.
 
+    With --format the records are published as they are: one a line, of a feed one an entry.
     Bad rows are counted and listed, not fatal. Times are ISO 8601 with an offset, or epoch (milli)seconds.
 
     Example: sentiwatch ingest file cls.jsonl.gz --topic news.raw.v1
@@ -71,10 +80,12 @@ def file(
     from streams.errors import Misconfigured
     from streams.settings import load_settings
 
+    if format_ is not None and (map_ is not None or source):
+        raise typer.BadParameter("--format publishes records as they are: neither --map nor --source")
     chosen, mapping = _usage(topic, map_, source)
     settings = load_settings()
     began = time.monotonic()
-    job = Job(paths, chosen, mapping, rate, limit)
+    job = Job(paths, chosen, mapping, _format(format_), rate, limit)
     published, bad = job.run(settings)
     seconds = time.monotonic() - began
     for row in bad.first:
@@ -87,7 +98,15 @@ def file(
     else:
         typer.echo(f"published {published:,} records to {topic} in {seconds:.1f} s; {bad.count:,} bad rows")
     if bad.count and not published:
-        raise Misconfigured("no row could be published; is --map right?")
+        raise Misconfigured("no row could be published; is --map (or --format) right?")
+
+
+def _format(name: str | None) -> Format | None:
+    from streams.wire.formats import BY_NAME
+
+    if name is not None and name not in BY_NAME:
+        raise typer.BadParameter(f"--format: choose from {', '.join(BY_NAME)}")
+    return None if name is None else BY_NAME[name]
 
 
 def _usage(topic: str, map_: str | None, source: str) -> tuple[Topic, FieldMapping]:
@@ -109,6 +128,7 @@ class Job:
     paths: Sequence[Path]
     topic: Topic
     mapping: FieldMapping
+    format: Format | None
     rate: float | None
     limit: int | None
 
@@ -118,13 +138,17 @@ class Job:
         from streams.ingest.ordering import Sorter
         from streams.ingest.preparing import Preparation, prepare_files
         from streams.ingest.publishing import publish_sorted
+        from streams.ingest.verbatim import Verbatim
         from streams.wire.limits import InputLimits
 
         assert self.topic.source_class is not None
         silence_driver()
-        sizes = _sizes(self.paths)
+        sizes = _sizes(self.paths, any_suffix=self.format is not None)
         asyncio.run(_require_topic(self.topic, settings))
-        preparation = Preparation(self.mapping, self.topic.source_class, InputLimits.of(settings))
+        limits, source_class = InputLimits.of(settings), self.topic.source_class
+        preparation: Prepares = Preparation(self.mapping, source_class, limits)
+        if self.format is not None:
+            preparation = Verbatim(self.format, source_class, limits)
         with Sorter.open() as sorter:
             with _progress("read", sum(sizes), "bytes") as told:
                 bad = prepare_files(
@@ -137,7 +161,7 @@ class Job:
                 return asyncio.run(publishing), bad
 
 
-def _sizes(paths: Sequence[Path]) -> list[int]:
+def _sizes(paths: Sequence[Path], *, any_suffix: bool) -> list[int]:
     """Of each file in bytes; says so at once when one is not there or of no kind that we read."""
     from streams.errors import Misconfigured
     from streams.ingest.rows import format_suffix
@@ -145,7 +169,8 @@ def _sizes(paths: Sequence[Path]) -> list[int]:
     for path in paths:
         if not path.is_file():
             raise Misconfigured(f"{path}: no such file")
-        format_suffix(path)
+        if not any_suffix:
+            format_suffix(path)
     return [path.stat().st_size for path in paths]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
@@ -15,7 +15,7 @@ from streams.wire.document_v1 import read_document
 from streams.wire.times import EPOCH, from_milliseconds, milliseconds, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from streams.ingest.mapping import FieldMapping
     from streams.ingest.ordering import Sorter
     from streams.wire.limits import InputLimits
+
+    Made = tuple[datetime, bytes, bytes]
 
 LISTED: Final = 10
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -50,6 +52,13 @@ class BadRows:
             self.first.append(row)
 
 
+class Prepares(Protocol):
+    """Makes records of files."""
+
+    def made(self, path: Path, on_bytes: Callable[[int], None]) -> Iterator[tuple[int, Made | Reject]]:
+        """Stamp, key and value of each row, or why it has none, with its line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preparation:
     """What turns a row into a record."""
@@ -58,10 +67,16 @@ class Preparation:
     source_class: SourceClass
     limits: InputLimits
 
-    def record(self, row: dict[str, Any], stem: str) -> tuple[datetime, bytes, bytes] | Reject:
+    def made(self, path: Path, on_bytes: Callable[[int], None]) -> Iterator[tuple[int, Made | Reject]]:
+        """Each row of a file with its line."""
+        stem = file_stem(path)
+        for row in read_rows(path, on_bytes):
+            yield row.line, row.fields if isinstance(row.fields, Reject) else self.record(row.fields, stem)
+
+    def record(self, row: dict[str, Any], stem: str) -> Made | Reject:
         """Stamp, key and value. The stamp is the event time, or a later source time: known only then."""
         payload = self.mapping.payload(row, stem)
-        stamp = _stamp(payload)
+        stamp = stamp_of(payload)
         if isinstance(stamp, Reject):
             return stamp
         # What Kafka keeps of it: whole milliseconds, against which the worker will judge the dates.
@@ -73,7 +88,8 @@ class Preparation:
         return value if isinstance(value, Reject) else (stamp, checked.value.source_id.encode(), value)
 
 
-def _stamp(payload: dict[str, Any]) -> datetime | Reject:
+def stamp_of(payload: dict[str, Any]) -> datetime | Reject:
+    """The Kafka timestamp of recorded history: its event time, or a later source time."""
     event_time = parse_time(payload.get("event_time"), "event_time")
     if isinstance(event_time, Reject) or payload.get("source_time") is None:
         return event_time
@@ -94,7 +110,7 @@ def _encoded(payload: dict[str, Any]) -> bytes | Reject:
 
 def prepare_files(
     paths: Sequence[Path],
-    preparation: Preparation,
+    preparation: Prepares,
     sorter: Sorter,
     on_bytes: Callable[[int, int], None] = lambda _file, _bytes: None,
 ) -> BadRows:
@@ -107,12 +123,10 @@ def prepare_files(
     """
     bad = BadRows()
     for index, path in enumerate(paths):
-        stem = file_stem(path)
-        for row in read_rows(path, lambda read, file=index: on_bytes(file, read)):  # type: ignore[misc]
-            made = row.fields if isinstance(row.fields, Reject) else preparation.record(row.fields, stem)
+        for line, made in preparation.made(path, lambda read, file=index: on_bytes(file, read)):  # type: ignore[misc]
             if isinstance(made, Reject):
-                bad.add(BadRow(path, row.line, made))
+                bad.add(BadRow(path, line, made))
                 continue
             stamp, key, value = made
-            sorter.add(Prepared((stamp - EPOCH) // _MICROSECOND, index, row.line, key, value))
+            sorter.add(Prepared((stamp - EPOCH) // _MICROSECOND, index, line, key, value))
     return bad

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -46,17 +47,46 @@ def read_rows(path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> I
         yield from _parquet(path, on_bytes)
         return
     read = _jsonl if suffix in JSONL_SUFFIXES else _csv
-    line = 0
+    with _opened(path) as place:
+        for row in read(place.lines, suffix):
+            on_bytes(place.at(row.line))
+            yield row
+
+
+def read_lines(
+    path: Path, on_bytes: Callable[[int], None] = lambda _: None
+) -> Iterator[tuple[int, bytes | Reject]]:
+    """The numbered lines of any text file, plain or gzipped; raises as `read_rows` does."""
+    with _opened(path) as place:
+        for line in _lines(place.lines):
+            on_bytes(place.at(line[0]))
+            yield line
+
+
+@dataclass(slots=True)
+class _Place:
+    """An open file: its unpacked lines, and how far we have come."""
+
+    raw: BufferedReader
+    lines: BufferedReader
+    line: int = 0
+
+    def at(self, line: int) -> int:
+        """Notes the line; bytes of the packed file that are read by now."""
+        self.line = line
+        return self.raw.tell()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Place]:
+    place = None
     try:
         with path.open("rb") as raw:
             zipped = path.suffix.lower() == ".gz"
-            lines = cast("BufferedReader", gzip.GzipFile(fileobj=raw)) if zipped else raw
-            for row in read(lines, suffix):
-                line = row.line
-                on_bytes(raw.tell())
-                yield row
+            place = _Place(raw, cast("BufferedReader", gzip.GzipFile(fileobj=raw)) if zipped else raw)
+            yield place
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise Misconfigured(f"{path}: damaged archive after line {line}") from error
+        raise Misconfigured(f"{path}: damaged archive after line {place.line if place else 0}") from error
     except OSError as error:
         raise Misconfigured(f"{path}: {error.strerror or 'cannot be read'}") from error
 
