@@ -35,6 +35,7 @@ def doctor(
         "kafka access": lambda: tell_kafka_access(load_settings()),
         "triton": lambda: check_triton(load_settings()),
         "privacy": lambda: tell_privacy(load_settings()),
+        "status endpoints": lambda: check_web(load_settings()),
     }
     results = [("settings", *attempt_settings())]
     if results[0][1]:
@@ -108,6 +109,16 @@ async def tell_kafka_access(settings: Settings) -> str:
     login = f", {kafka.sasl_mechanism} as {kafka.sasl_username}" if "SASL" in kafka.security_protocol else ""
     ours = ", with our certificate" if kafka.certificate_file else ""
     return f"{kafka.security_protocol}{login}{ours}"
+
+
+async def check_web(settings: Settings) -> str:
+    from streams.runtime.web import check_exposure
+
+    check_exposure(settings.web)
+    if not settings.web.port:
+        return "switched off"
+    guarded = "behind a token" if settings.web.token.get_secret_value() else "without a token"
+    return f"{settings.web.host}, port {settings.web.port} or the next free one, {guarded}"
 
 
 async def tell_privacy(settings: Settings) -> str:

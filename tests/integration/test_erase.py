@@ -49,7 +49,7 @@ FREE = {
     "alert_episode.alert_id", "alert_episode.dedup_key", "alert_episode.rule", "alert_episode.entity_id",
     "alert_episode.topic", "alert_episode.source_class", "alert_episode.severity", "alert_episode.state",
     "alert_episode.span", "alert_event.alert_id", "alert_event.kind", "alert_history.*", "outbox.topic",
-    "window_history.*", "hour_count.*", "dead_letter_event.*",  # the operator's own words
+    "window_history.*", "hour_count.*", "experiment_result.*", "dead_letter_event.*",  # the operator's own words
     "dead_letter.kafka_topic", "dead_letter.reason", "dead_letter.detail",
 }  # fmt: skip
 
@@ -244,6 +244,17 @@ def test_every_column_that_may_hold_a_text_is_erased_or_known_to_be_free_of_it(u
     assert unknown == [], (
         "erase them (streams.adapters.postgres.erasing), or list them here as free of texts and handles"
     )
+
+
+async def test_a_handle_is_not_looked_for_with_other_keys_than_it_was_stored_under(url):
+    async with open_run(url) as (database, run):
+        await persist(database, run, *posts(1, author=HANDLE))
+        async with database.transaction() as connection:
+            await check_keys(connection, RING)
+        for wrong in (AuthorKey(1, b"other-secret"), AuthorKey(2, b"secret")):
+            with pytest.raises(Misconfigured, match="author key"):
+                await erase(database, Request(handle=HANDLE), KeyRing.of([wrong]))
+        assert (await erase(database, Request(handle=HANDLE), RING)).documents == 1
 
 
 async def test_a_changed_key_under_its_old_version_is_refused_without_telling_either(url):

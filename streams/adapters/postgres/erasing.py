@@ -20,7 +20,7 @@ from streams.adapters.postgres.erasing_rows import (
     reassign_stories,
     scrub_alerts,
 )
-from streams.adapters.postgres.erasure_ledger import ERASURE_LOCK, load_ledger
+from streams.adapters.postgres.erasure_ledger import ERASURE_LOCK, load_ledger, require_keys
 from streams.domain.erasure import needles_of
 from streams.domain.pseudonym import ANY_SOURCE, KeyRing, plain, repost_origin
 
@@ -104,10 +104,13 @@ async def erase(database: Database, request: Request, keys: KeyRing) -> Erased:
     """Remove it everywhere and remember that; see the module. Idempotent.
 
     Raises:
+        Misconfigured: a handle is meant, and the keys are not those this database was written with.
         Unavailable: the database does not answer; nothing was removed.
     """
     async with database.transaction() as connection:
         await _lock(connection)
+        if request.handle:
+            await require_keys(connection, keys)
         erased = Erased(uuid.uuid4())
         ids = await _documents(connection, request, keys)
         await _note(connection, erased, ids, request.ledger_keys(keys))

@@ -94,3 +94,19 @@ async def check_keys(connection: AsyncConnection[Any], keys: KeyRing) -> None:
             raise Misconfigured(
                 f"author key {key.version} was in use from another time on ({stored[1] or 'the beginning'}): put it back"
             )
+
+
+async def require_keys(connection: AsyncConnection[Any], keys: KeyRing) -> None:
+    """Refuse to look for a handle with other keys than its documents were written with: nothing would be found.
+
+    Raises:
+        Misconfigured: a key is another one, or one in use here is not given.
+    """
+    await check_keys(connection, keys)
+    rows = await (await connection.execute("SELECT version FROM core.author_key ORDER BY version")).fetchall()
+    missing = sorted({row[0] for row in rows} - {key.version for key in keys.keys})
+    if missing:
+        raise Misconfigured(
+            f"author keys of version {', '.join(map(str, missing))} were in use here and are not given"
+            " (SENTIWATCH_PRIVACY__AUTHOR_KEYS): documents under them would not be found; erase those by document or key"
+        )
