@@ -2,6 +2,7 @@
 
 SentiwatchError                 everything that is ours; the command line prints it as one line
 ├── Misconfigured               a setting, a migration or a model contract is wrong: refuse to start
+│   └── UnknownTopic            also what a broker says that has just started
 ├── Unavailable                 a dependency does not answer now: pause, back off, try again without end
 ├── BuriedTooMuch               most of what came last went to the dead letters: somebody has to look first
 ├── Stalled                     records wait, every dependency answers, and nothing has moved for too long
@@ -31,6 +32,10 @@ class SentiwatchError(Exception):
 
 class Misconfigured(SentiwatchError):
     """A setting, a schema version or a model contract does not fit; retrying cannot help."""
+
+
+class UnknownTopic(Misconfigured):
+    """The broker does not know a topic: it was never made, or a broker that has just started has not heard of it yet."""
 
 
 class Unavailable(SentiwatchError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 LOG_EVERY_SECONDS = 10.0
 LEAVE_SECONDS = 2.0
+# Connections are closed meanwhile, and the one line that says why is written.
+ERROR_SECONDS = 10.0
 
 
 def worker(
@@ -47,11 +50,11 @@ def worker(
         leave_soon(exit_status)
 
 
-def leave_soon(exit_status: int) -> None:
+def leave_soon(exit_status: int, seconds: float = LEAVE_SECONDS) -> None:
     """Everything has ended but, perhaps, a thread of the Kafka driver that waits for a broker which never answers."""
     from streams.runtime.watchdog import Deadline
 
-    Deadline(LEAVE_SECONDS, status=exit_status).start()
+    Deadline(seconds, status=exit_status).start()
 
 
 def stop_before_start(_number: int, _frame: object) -> None:
@@ -73,16 +76,20 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
 
 async def served(settings: Settings, *, drain: bool, as_json: bool) -> None:
     """One worker, and its closing figures."""
-    status = await serve(settings, drain=drain)
+    status = await serve(settings, drain=drain, failed=partial(leave_soon, 1, ERROR_SECONDS))
     print_status(status, as_json=as_json)
     if status.left_behind:
         leave_soon(0)  # closing the loop waits for whatever waits for a part that does not answer
 
 
 async def serve(
-    settings: Settings, *, drain: bool, watch: Callable[[WorkerStatus], None] | None = None
+    settings: Settings,
+    *,
+    drain: bool,
+    watch: Callable[[WorkerStatus], None] | None = None,
+    failed: Callable[[], None] = lambda: None,
 ) -> WorkerStatus:
-    """One worker from start-up to its end; progress goes to ``watch``, a bar, or log lines."""
+    """One worker from start-up to its end; progress goes to ``watch``, a bar, or log lines; ``failed`` hears of an error."""
     from streams.bootstrap import open_service
     from streams.cli.progress import watching
     from streams.runtime.slots import instance_slot
@@ -94,7 +101,11 @@ async def serve(
             watching(drain=drain) as shown,
         ):
             instance_id = settings.kafka.instance_id or slot
-            return await Worker(service, instance_id, watch or shown).run(drain=drain)
+            try:
+                return await Worker(service, instance_id, watch or shown).run(drain=drain)
+            except BaseException:
+                failed()
+                raise
 
 
 def print_status(status: WorkerStatus, *, as_json: bool) -> None:

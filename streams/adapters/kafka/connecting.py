@@ -52,9 +52,16 @@ async def connected(
         await _start(client, settings)
         yield client
     finally:
+        await _close(close(client), settings)
+
+
+async def _close(closing: Awaitable[None], settings: KafkaSettings) -> None:
+    """For a while; an error that is on its way must not be hidden by a broker that does not answer."""
+    task = asyncio.ensure_future(closing)
+    await asyncio.wait({task}, timeout=CLOSE_SECONDS)
+    if not task.cancel():
         with kafka_errors(where(settings)):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await close(client)
+            task.result()
 
 
 async def _start(client: Client, settings: KafkaSettings) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka import errors as vendor
 
-from streams.errors import Dependency, Misconfigured, Poisonous, SentiwatchError, Unavailable
+from streams.errors import Dependency, Misconfigured, Poisonous, SentiwatchError, Unavailable, UnknownTopic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,6 @@ _NEVER_BY_RETRYING = (
     vendor.PolicyViolationError,
     vendor.SaslAuthenticationFailed,
     vendor.TopicAuthorizationFailedError,
-    vendor.UnknownTopicOrPartitionError,
     vendor.UnsupportedSaslMechanismError,
     vendor.UnsupportedVersionError,
 )
@@ -47,6 +46,8 @@ def kafka_errors(doing: str) -> Iterator[None]:
         yield
     except SentiwatchError:
         raise
+    except vendor.UnknownTopicOrPartitionError as error:
+        raise UnknownTopic(f"{doing}: {_told(error)}") from error
     except _NEVER_BY_RETRYING as error:
         raise Misconfigured(f"{doing}: {_told(error)}") from error
     except _TOO_LARGE as error:

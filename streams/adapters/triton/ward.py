@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 CONTROL = Question("The company published its annual report.")
 FATAL = 3
 REVIVALS = 3
+APART_SECONDS = 1.0
+"""A harmless text and the suspect after it take some hundredths: two workers rarely meet in them, hardly ever three times."""
 
 
 class ModelFailed(Unavailable):
@@ -45,8 +48,11 @@ class NotLoaded(Unavailable):
 class Ward:
     """The traffic of one model: open, or held up while one request is examined."""
 
-    def __init__(self, model: str, infer: Infer, reload: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self, model: str, infer: Infer, reload: Callable[[str], Awaitable[None]], apart: float = APART_SECONDS
+    ) -> None:
         self._model = model
+        self._apart = apart
         self._infer = infer
         self._reload = reload
         self._examining = asyncio.Lock()
@@ -94,17 +100,21 @@ class Ward:
         try:
             return await self._infer(self._model, questions)
         except ModelFailed:
-            await self._revive()
-        return [await self._by_itself(question) for question in questions]
+            return [await self._by_itself(question) for question in questions]
 
     async def _by_itself(self, question: Question) -> Probabilities | None:
-        for _ in range(FATAL):
+        for attempt in range(FATAL):
+            if attempt:
+                # Another worker may examine too, and have waited for the same reload: do not go on in step with it.
+                await asyncio.sleep(random.uniform(0, self._apart))  # noqa: S311 - spreads attempts, no secret
+            await self._revive()
             try:
                 return (await self._infer(self._model, [question]))[0]
             except Poisonous:
                 return None
-            except ModelFailed:
-                await self._revive()
+            except ModelFailed as error:
+                log.warning("%s", error)
+        await self._revive()
         log.warning("a text is refused: model %s failed on it %d times, alone", self._model, FATAL)
         return None
 

@@ -49,7 +49,7 @@ class Server:
         self.alive = self.loaded = self.revivable
 
     def ward(self) -> Ward:
-        return Ward("sentiment", self.infer, self.reload)
+        return Ward("sentiment", self.infer, self.reload, apart=0)
 
 
 def questions(*texts: str) -> list[Question]:
@@ -121,4 +121,4 @@ async def test_a_server_that_goes_away_meanwhile_condemns_nothing():
         raise Unavailable("connection refused", Dependency.TRITON)
 
     with pytest.raises(Unavailable, match="connection refused"):
-        await Ward("topic", server.infer, away).ask(questions("a"))
+        await Ward("topic", server.infer, away, apart=0).ask(questions("a"))
