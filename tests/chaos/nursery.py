@@ -124,7 +124,8 @@ def become(arguments: Sequence[str], environment: Mapping[str, str], log: str) -
         for target, source in ((0, nothing), (1, output), (2, output)):
             os.dup2(source, target)
         sys.stdin, sys.stdout, sys.stderr = (
-            os.fdopen(number, mode, closefd=False) for number, mode in ((0, "r"), (1, "w"), (2, "w"))
+            os.fdopen(number, mode, buffering=1, closefd=False)
+            for number, mode in ((0, "r"), (1, "w"), (2, "w"))
         )
         os.environ.clear()
         os.environ.update(environment)

@@ -12,13 +12,12 @@ import os
 import signal
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import streams.bootstrap
 from streams.adapters.postgres.connection import Database
 from streams.runtime.delivery import Lane
-from streams.stages.enrich import Enricher
 from tests.chaos import clocks
 from tests.chaos.rule import EXPLOSIVE
 from tests.chaos.sabotage import SABOTAGES
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
     from streams.domain.batch import Batch
-    from streams.domain.document import Document
 
 
 @dataclass(slots=True)
@@ -133,6 +131,21 @@ class _MortalSteps:
         return found
 
 
+class ExplosiveMatcher:
+    """An entity matcher that cannot bear some documents."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def find(self, title: str, body: str, *rest: Any) -> Any:
+        if EXPLOSIVE in body:
+            raise ValueError("a stage that cannot bear this document")
+        return self._inner.find(title, body, *rest)
+
+
 def install() -> None:
     """Put the wrapped ports in the place of the product's."""
     opened = streams.bootstrap.open_service
@@ -142,16 +155,12 @@ def install() -> None:
     @asynccontextmanager
     async def open_service(*arguments: Any, **options: Any) -> AsyncIterator[Any]:
         async with opened(*arguments, **options) as service:
+            enricher = service.pipeline.enricher
+            enricher = replace(enricher, matcher=ExplosiveMatcher(enricher.matcher))
+            service.pipeline = replace(service.pipeline, enricher=enricher)
             service.store = sabotage(MortalStore(service.store))
             service.closer._store = MortalClosingStore(service.closer._store)
             yield service
-
-    enrich = Enricher.enrich
-
-    def explode(self: Enricher, document: Document, *rest: Any) -> Any:
-        if EXPLOSIVE in document.content:
-            raise ValueError("a stage that cannot bear this document")
-        return enrich(self, document, *rest)
 
     async def reset(self: Lane, partitions: Any) -> Any:
         fuse.pass_by("rebalance")
@@ -160,5 +169,4 @@ def install() -> None:
     streams.bootstrap.open_service = open_service
     streams.bootstrap.Database = MortalDatabase
     Lane.reset = reset
-    Enricher.enrich = explode
     clocks.install_if_told()
