@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from pydantic import BaseModel, SecretStr
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONSOLE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+PASSWORD = re.compile(r"//[^/@:\s]*:([^@\s]+)@")
 SHORTEST_SECRET = 6
 """Masking shorter ones would tear ordinary words apart."""
 QUIET = {
@@ -37,13 +40,18 @@ USUAL = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"messa
 
 
 def secrets_of(tree: BaseModel) -> Iterator[str]:
-    """The values of all secrets in the settings."""
+    """The values of all secrets in the settings, and the password within an address by itself."""
     for name in type(tree).model_fields:
         value = getattr(tree, name)
         if isinstance(value, BaseModel):
             yield from secrets_of(value)
-        elif isinstance(value, SecretStr) and len(value.get_secret_value()) >= SHORTEST_SECRET:
-            yield value.get_secret_value()
+        elif isinstance(value, SecretStr):
+            secret = value.get_secret_value()
+            found = PASSWORD.search(secret)
+            in_address = found.group(1) if found else ""
+            yield from (
+                one for one in (secret, in_address, unquote(in_address)) if len(one) >= SHORTEST_SECRET
+            )
 
 
 class ConsoleLines(logging.Formatter):

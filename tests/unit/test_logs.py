@@ -39,10 +39,12 @@ def test_a_json_line_is_one_object_with_what_the_event_carries():
 
 def test_every_secret_of_the_settings_is_known():
     settings = Settings(
-        kafka={"sasl_password": "secret-1"}, postgres={"url": "postgresql://a:secret-2@h/d"},
+        kafka={"sasl_password": "secret-1"}, postgres={"url": "postgresql://a:secret%2F2@h/d"},
         privacy={"author_key": "secret-3"}, web={"token": "secret-4-0123456789"},
     )  # fmt: skip
-    assert {"secret-1", "secret-3", "secret-4-0123456789"} <= set(secrets_of(settings))
+    assert {"secret-1", "secret%2F2", "secret/2", "secret-3", "secret-4-0123456789"} <= set(
+        secrets_of(settings)
+    )
 
 
 def test_what_is_stored_is_told_by_id_and_what_is_buried_by_place(caplog):
