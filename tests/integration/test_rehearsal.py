@@ -14,8 +14,11 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from streams.adapters.postgres.alerts import list_alerts
 from streams.adapters.postgres.connection import Database
 from streams.adapters.postgres.results import FINAL_TABLES, fingerprint
+from streams.adapters.postgres.runs import drop_run
+from streams.errors import Misconfigured
 from streams.replay.whatif import shaping
 from streams.settings import Settings
 from tests.service import COMMAND
@@ -157,7 +160,7 @@ def test_settings_of_the_environment_count_and_the_command_makes_the_run_again(u
     assert again["panes"] == 0, "it was finished"
 
 
-def test_alerts_of_the_warm_up_are_marked_and_not_reported(url: str, base: str):
+async def test_alerts_of_the_warm_up_are_marked_and_not_reported(url: str, base: str):
     since = (SECOND - timedelta(hours=2)).isoformat()
     found = judged(url, "--base", base, "--run", "late", "--from", since)
     assert found["alerts_in_warm_up"] == 1
@@ -166,6 +169,8 @@ def test_alerts_of_the_warm_up_are_marked_and_not_reported(url: str, base: str):
             "SELECT warm_up, count(*) FROM bi_v1.alerts WHERE run = 'late' GROUP BY 1 ORDER BY 1"
         ).fetchall()
     assert marked == [(False, found["alerts"]), (True, 1)]
+    async with opened(url) as database:
+        assert len(await list_alerts(database, "late")) == found["alerts"]
 
 
 def test_the_evidence_of_a_rehearsal_is_that_of_its_base(url: str, base: str):
@@ -236,3 +241,11 @@ def test_an_experiment_ends_in_one_page_and_in_a_table_for_bi(url: str, base: st
             "SELECT run, value FROM bi_v1.experiment_results WHERE variant = 'stricter' AND measure = 'only_in_base'"
         ).fetchall()
     assert rows == [("budgets-stricter", float(found["stricter"]["only_in_base"]))]
+
+
+async def test_a_base_is_not_dropped_from_under_what_judged_it(url: str, base: str):
+    judged(url, "--base", base, "--run", "standing")
+    async with opened(url) as database:
+        with pytest.raises(Misconfigured, match=r"is what .*standing.* judged"):
+            await drop_run(database, base)
+        await drop_run(database, "standing")

@@ -23,6 +23,7 @@ LIST = """
 """
 # As of an earlier moment an alert has no end of its last pane yet.
 LIST_AS_OF = LIST.replace("last_at, ", "").replace("FROM bi_v1.alerts", "FROM bi_v1.alerts_as_of(%(as_of)s)")
+REPORTED = "opened_at >= coalesce((SELECT since FROM bi_v1.runs WHERE run = %(run)s), '-infinity')"
 DOCUMENTS = """
     SELECT rank, event_time, title, url, source, publisher, sentiment, p_neg, copies, document_id::text AS document_id
     FROM bi_v1.alert_documents WHERE run = %(run)s AND alert_id = %(alert)s ORDER BY rank
@@ -34,7 +35,7 @@ EVENTS = """
 
 
 async def list_alerts(database: Database, run: str, as_of: datetime | None = None) -> list[dict[str, Any]]:
-    """Alerts of a run, oldest first; with ``as_of`` as they were known at that Kafka time.
+    """Alerts of a run, oldest first; with ``as_of`` as they were known at that Kafka time. Those of its warm-up are left out.
 
     Raises:
         Misconfigured: there is no such run; the live one may not have started yet.
@@ -42,7 +43,7 @@ async def list_alerts(database: Database, run: str, as_of: datetime | None = Non
     statement = LIST if as_of is None else LIST_AS_OF
     found = await _fetch(
         database,
-        f"{statement} WHERE run = %(run)s ORDER BY opened_at, alert_id",
+        f"{statement} WHERE run = %(run)s AND {REPORTED} ORDER BY opened_at, alert_id",
         {"run": run, "as_of": as_of},
     )
     if not found and run != "live":

@@ -149,15 +149,22 @@ async def drop_run(database: Database, name: str) -> None:
     """Remove a run: detach its partitions without locking the parents against readers and writers, then drop them.
 
     Raises:
-        Misconfigured: there is no such run, or it is the live one.
+        Misconfigured: there is no such run, it is the live one, or another run judged its rows.
     """
     async with database.transaction() as connection:
         run = await find_run(connection, name)
+        cursor = await connection.execute(
+            "SELECT r.name FROM core.run r JOIN core.run b ON b.run_id = r.base_run_id WHERE b.name = %s ORDER BY 1",
+            (name,),
+        )
+        judging = [row[0] for row in await cursor.fetchall()]
     if run is None or name == "live":
         msg = f"run {name!r} cannot be dropped: " + (
             "it is the live one" if run else "there is none of that name"
         )
         raise Misconfigured(msg)
+    if judging:
+        raise Misconfigured(f"run {name!r} is what {', '.join(judging)} judged: drop those first")
     async with database.autocommit() as connection:
         for table in PARTITIONED:
             names = {"parent": sql.Identifier(table), "child": sql.Identifier(f"{table}_r{run.run_id}")}
