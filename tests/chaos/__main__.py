@@ -63,7 +63,7 @@ def run(root: Path, plans: Sequence[Plan], jobs: int, console: Console) -> list[
 
         def tell(outcome: Outcome) -> None:
             progress.advance(task)
-            verdict = "; ".join(outcome.problems) or "right"
+            verdict = "; ".join((*(outcome.problems or ["right"]), *outcome.remarks))
             progress.console.print(
                 f"{time.strftime('%H:%M:%S')} round {outcome.number} {outcome.fault} ×{outcome.hits}"
                 f" {outcome.seconds:.0f} s recovery {outcome.recovery}: {verdict}",

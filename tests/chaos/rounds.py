@@ -69,6 +69,8 @@ class Outcome:
     recovery: list[float] = field(default_factory=list)
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    """What is worth a look and harms no row: a worker that was told to end and met an error on the way."""
 
 
 @dataclass(slots=True)
@@ -206,7 +208,7 @@ class Round:
         codes = scene.crew.finish(PATIENCE)
         # -15: told to end before Python had come to the program
         if any(code not in {0, -signal.SIGKILL, -signal.SIGTERM} for code in codes):
-            self._note(f"workers ended with {codes}")
+            self.outcome.remarks.append(f"workers ended with {codes}")
 
     def _end(self, scene: Scene) -> None:
         """What the faults have told and left, however the round ended."""

@@ -19,7 +19,7 @@ import streams.bootstrap
 from streams.adapters.postgres.connection import Database
 from streams.runtime.delivery import Lane
 from tests.chaos import clocks
-from tests.chaos.rule import EXPLOSIVE
+from tests.chaos.poison import ExplosiveMatcher
 from tests.chaos.sabotage import SABOTAGES
 
 if TYPE_CHECKING:
@@ -129,21 +129,6 @@ class _MortalSteps:
         if self._closes:
             fuse.pass_by("closer")
         return found
-
-
-class ExplosiveMatcher:
-    """An entity matcher that cannot bear some documents."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def find(self, title: str, body: str, *rest: Any) -> Any:
-        if EXPLOSIVE in body:
-            raise ValueError("a stage that cannot bear this document")
-        return self._inner.find(title, body, *rest)
 
 
 def install() -> None:

@@ -6,12 +6,14 @@ A step is any of these at any time. At the end everything is consumed and compar
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from streams.errors import Dependency, Unavailable
+from tests.chaos.rule import EXPLOSIVE, REFUSED
 from tests.chaos.sabotage import SABOTAGES
 from tests.stateful.world import PLACES, Log, Worker, corrected, new_article, withdrawn
 
@@ -121,6 +123,13 @@ class DeliveryMachine(RuleBasedStateMachine):
     def spoil(self, place: tuple[str, int], value: bytes) -> None:
         reason = {b"{": "not_json", b"[]": "not_an_object", b"": "empty_record"}[value]
         self.log.publish(place, value=value, reason=reason)
+
+    @rule(place=places, word=st.sampled_from((REFUSED, EXPLOSIVE)), behind=st.sampled_from((0, 9)))
+    def poison(self, place: tuple[str, int], word: str, behind: float) -> None:
+        """A document that the model refuses, or that makes a stage raise; it moves the clock all the same."""
+        self.number += 1
+        article = new_article(self.log, self.number, behind, "Nvidia", "reports")
+        self.log.tell(replace(article, content=f"{word} {self.number}"), place)
 
     @rule(worker=st.integers(0, WORKERS - 1), place=places, count=st.integers(1, 6))
     def read(self, worker: int, place: tuple[str, int], count: int) -> None:

@@ -24,6 +24,7 @@ from streams.stages.enrich import Enricher
 from streams.wire.limits import InputLimits
 from tests.chaos import rule
 from tests.chaos.ledger import NEWS, SOCIAL, SOURCE_CLASS, Article, Entry, Ledger
+from tests.chaos.poison import ExplosiveMatcher
 from tests.chaos.stream import document
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class RuleClassifier:
 
 
 def make_pipeline(scores: ScoreStore) -> Pipeline:
-    enricher = Enricher(MemoryMatcher(NAMES), MemorySigner(), MemoryLanguages())
+    matcher = ExplosiveMatcher(MemoryMatcher(NAMES))
+    enricher = Enricher(matcher, MemorySigner(), MemoryLanguages())  # type: ignore[arg-type]
     return Pipeline(InputLimits(), enricher, ScoringStage(RuleClassifier(), scores, INFOS, 100))  # type: ignore[arg-type]
 
 
