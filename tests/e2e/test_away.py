@@ -98,6 +98,21 @@ def test_a_worker_goes_on_by_itself_when_a_frozen_part_moves_again(
     assert buried(place) == []
 
 
+@pytest.mark.parametrize("part", PARTS)
+def test_a_worker_goes_on_by_itself_when_a_part_was_killed_and_started_again(
+    fragile: FragileParts, place: Deployment, part: str
+):
+    worker = place.start(RUN)
+    place.publish(documents(0, 100))
+    wait_until(lambda: place.stored(RUN) > 20, "the first records are stored")
+    fragile.restart(part)
+    place.publish(documents(100, 100))
+    wait_until(lambda: place.stored(RUN) == 200, "all is stored")
+    assert worker.poll() is None
+    assert stored_ids(place) == everything(200)
+    assert buried(place) == []
+
+
 def test_documents_that_kill_the_model_are_buried_and_their_neighbours_are_scored(place: Deployment):
     fatal = {
         "n3": "Acme kills the model",
