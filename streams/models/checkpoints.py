@@ -39,13 +39,16 @@ def describe(
     return {
         **asdict(recipe),
         "labels": list(labels),
-        "backbone": str(backbone),
+        "backbone": str(Path(backbone).resolve()),
         "base_model": _origin(Path(backbone)),
         "files": [
             {"path": s.path, "licence": s.licence}
             for s in datasets.used_sources(recipe.task, recipe.exclude, recipe.language)
         ]
-        + [{"path": datasets.OWN, "licence": "this project's"}],
+        + [
+            {"path": datasets.OWN, "licence": "this project's"}
+            for _ in range(datasets.WITHOUT_OWN not in recipe.exclude)
+        ],
         "training_cutoff": TRAINING_CUTOFF,
         "seconds": round(history["seconds"]),
         "texts": history["texts"],

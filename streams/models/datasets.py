@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CASHTAG: Final = re.compile(r"\$([A-Za-z]{1,6})\b")
+WITHOUT_OWN: Final = "own"  # among the files left out: no sentences of our own
 OWN: Final = "own sentences (streams/models/own_sentences)"
 
 
@@ -127,7 +128,7 @@ SOURCES: Final[dict[str, tuple[Source, ...]]] = {
 
 
 def load(task: str, data: Path, exclude: Iterable[str] = ()) -> list[Example]:
-    """Every example of the task, our own sentences last; `exclude` lists paths under `data` or bare names."""
+    """Every example of the task, our own sentences last; `exclude` lists paths under `data` or bare names, or "own"."""
     examples: list[Example] = []
     for source in used_sources(task, exclude):
         path = data / source.path
@@ -136,7 +137,7 @@ def load(task: str, data: Path, exclude: Iterable[str] = ()) -> list[Example]:
                 f"training file {path} is missing (leave it out with --exclude {source.path})"
             )
         examples.extend(source.read(path, source.path))
-    return examples + list(own_sentences(task))
+    return examples if WITHOUT_OWN in exclude else examples + list(own_sentences(task))
 
 
 def thinned(examples: Iterable[Example], task: str, keep: Mapping[str, float]) -> list[Example]:

@@ -59,7 +59,7 @@ def export(
     metadata = describe(task, experts, records)
     _write(folder, metadata)
     if data is not None:
-        metadata["dev"] |= {"batch_invariant": measuring.is_batch_invariant(folder, task, data)}
+        metadata["dev"] |= {"batch_invariant": measuring.is_batch_invariant(folder, records[0], data)}
         _write(folder, metadata)
     (repository / task / "config.pbtxt").write_text(triton_config(task, metadata), "utf-8")
     return metadata

@@ -95,9 +95,9 @@ def measure(exported: Exported, recipe: dict[str, Any], data: Path) -> Measured:
     )
 
 
-def is_batch_invariant(folder: Path, task: str, data: Path, sample: int = 256) -> bool:
+def is_batch_invariant(folder: Path, recipe: dict[str, Any], data: Path, sample: int = 256) -> bool:
     """Whether texts of both languages score the same to the last bit alone, together and in reverse order."""
-    dev = split(datasets.load(task, data))[1]
+    dev = development_split(recipe | {"language": ""}, data)
     pairs = [(e.text, e.target) for e in dev[:: max(1, len(dev) // sample)]]
     scorer = Scorer(folder)
     try:
