@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _HEAD_WIDTH: Final = 32  # of every small BERT met here: MiniLM, E5 small, BGE small
 _WEIGHT_OF_NODE: Final = re.compile(r"^/(?:encoder/)*(layer\.\d+/.+)/MatMul(?:_quant)?$")
+RELEASE: Final = "release "  # how the origin of a warm start from our own int8 weights begins
 _PADDING: Final = ("[PAD]", "<pad>")
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streams.errors import Misconfigured
-from streams.models import measuring, network, recipes, served, vocabulary
+from streams.models import backbone, measuring, network, recipes, served, vocabulary
 from streams.models.network import require_torch
 from streams.models.quantising import quantise
 
@@ -100,7 +100,8 @@ def _expert(
         for place in (folder, full.parent):
             (place / entry["tokenizer"]).write_text(text, "utf-8")
         to_onnx(checkpoint, recipe, full, kept)
-        quantise(full, folder / entry["model"])
+        entry["rounding"] = "dithered" if recipe["base_model"].startswith(backbone.RELEASE) else "nearest"
+        quantise(full, folder / entry["model"], dithered=entry["rounding"] == "dithered")
         if data is not None:
             found = measuring.measure(measuring.Exported(folder, full.parent, entry, ENGINE), recipe, data)
             if found.dev["int8_loss_macro_f1"] > ALLOWED_LOSS:
@@ -132,8 +133,11 @@ def to_onnx(checkpoint: Path, recipe: dict[str, Any], target: Path, kept: list[i
     model.load_state_dict(torch.load(checkpoint / "weights.pt", map_location="cpu", weights_only=True))
     model.eval()
     if kept is not None:
-        table = model.encoder.embeddings.word_embeddings.weight.detach()[kept]
-        model.encoder.embeddings.word_embeddings = torch.nn.Embedding.from_pretrained(table)
+        tables = model.encoder.embeddings
+        words = tables.word_embeddings.weight.detach()[kept]
+        tables.word_embeddings = torch.nn.Embedding.from_pretrained(words)
+        places = tables.position_embeddings.weight.detach()[: served.MAX_TOKENS]
+        tables.position_embeddings = torch.nn.Embedding.from_pretrained(places.clone())
     ids = torch.tensor([[0, 5, 6, 7, 2], [0, 5, 6, 2, 1]])
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]])
     axes = {0: "batch", 1: "tokens"}

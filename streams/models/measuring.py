@@ -76,10 +76,9 @@ def measure(exported: Exported, recipe: dict[str, Any], data: Path) -> Measured:
     served, exact = (_logits(exported, folder, dev) for folder in (exported.folder, exported.full))
     folds = [zlib.crc32((e.key or duplicate_key(e.text)).encode()) % calibration.FOLDS for e in dev]
     method = calibration.best(served, truth, folds)
-    fit = calibration.METHODS[method]
-    unseen = calibration.cross_fitted(fit, served, truth, folds)
-    factors, shifts = fit(served, truth)
-    scaled, exactly = served * factors + shifts, exact * factors + shifts
+    unseen = calibration.cross_fitted(method, served, truth, folds)
+    scaling = calibration.METHODS[method](served, truth)
+    scaled, exactly = scaling.apply(served), scaling.apply(exact)
     figures = {
         "int8": by_group(scaled, dev, labels, lambda e: e.language),
         "int8_by_file": by_group(scaled, dev, labels, lambda e: e.origin),
@@ -89,10 +88,7 @@ def measure(exported: Exported, recipe: dict[str, Any], data: Path) -> Measured:
         "same_decision_as_fp32": round(float((scaled.argmax(1) == exactly.argmax(1)).mean()), 4),
     }
     loss = figures["fp32"]["all"]["macro_f1"] - figures["int8"]["all"]["macro_f1"]
-    return Measured(
-        {"method": method, "scale": factors.round(6).tolist(), "bias": shifts.round(6).tolist()},
-        figures | {"int8_loss_macro_f1": round(loss, 4)},
-    )
+    return Measured(scaling.as_dict(), figures | {"int8_loss_macro_f1": round(loss, 4)})
 
 
 def is_batch_invariant(folder: Path, recipe: dict[str, Any], data: Path, sample: int = 256) -> bool:

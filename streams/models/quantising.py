@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 SMALLEST_SIDE = 64
 """Smaller matrices (the head) stay in fp32: they cost nothing and decide everything."""
 _LIMIT = 127
+_SEED = 20_260_630
 
 
-def quantise(full: Path, target: Path) -> int:
+def quantise(full: Path, target: Path, *, dithered: bool = False) -> int:
     """Write `target`: the graph of `full` with int8 weights; returns how many matrices were quantised.
 
     Each weight of a MatMul becomes DequantizeLinear(int8, scale per column), each table of a Gather
     (word vectors) DequantizeLinear(int8, scale per row). A quarter of the size.
+
+    `dithered` is for weights that were tuned from an earlier int8 release: they lie on its very grid, and rounding to
+    nearest takes most of the tuning back (Chinese topics, 528 texts: decided like fp32 on 94 % so, on 99 % dithered).
+    Other weights only get noisier by it.
     """
     import onnx
     from onnx import helper, numpy_helper
@@ -37,7 +42,7 @@ def quantise(full: Path, target: Path) -> int:
     axes = _weights(graph, constants)
     nodes, tensors = [], []
     for name, axis in axes.items():
-        integers, scales = _rounded(constants[name], axis)
+        integers, scales = _rounded(constants[name], axis, dithered=dithered)
         zeros = np.zeros(scales.shape, np.int8)
         parts: dict[str, NDArray[Any]] = {
             f"{name}_int8": integers,
@@ -99,11 +104,16 @@ def _weights(graph: Any, constants: dict[str, NDArray[Any]]) -> dict[str, int]:
     return found
 
 
-def _rounded(weight: NDArray[Any], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+def _rounded(
+    weight: NDArray[Any], axis: int, *, dithered: bool
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     largest = np.abs(weight).max(axis=1 - axis)
     scales = (np.maximum(largest, 1e-12) / _LIMIT).astype(np.float32)
     spread = scales[None, :] if axis == 1 else scales[:, None]
-    return np.round(weight / spread).clip(-_LIMIT, _LIMIT).astype(np.int8), scales
+    # to nearest, or up as often as a value is close to the upper neighbour
+    dither = np.random.default_rng(_SEED).random(weight.shape) if dithered else 0.5
+    steps = np.floor(weight / spread + dither)
+    return steps.clip(-_LIMIT, _LIMIT).astype(np.int8), scales
 
 
 def _replace(field: Any, items: list[Any]) -> None:

@@ -164,6 +164,7 @@ class Expert:
         self.tokenizer = tokenizers.Tokenizer.from_file(str(folder / entry["tokenizer"]))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(MAX_TOKENS, strategy="only_first")
+        self.power = float(entry["calibration"].get("power", 1.0))
         self.scale = np.asarray(entry["calibration"]["scale"], dtype=np.float64)
         self.bias = np.asarray(entry["calibration"]["bias"], dtype=np.float64)
         pads = [self.tokenizer.token_to_id(name) for name in ("<pad>", "[PAD]")]
@@ -173,13 +174,19 @@ class Expert:
     def probabilities(self, texts: Sequence[str | tuple[str, str]]) -> np.ndarray:
         """Shape (texts, labels), of texts or (text, target) pairs as `Scorer` reads them."""
         ids = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
-        logits = self._engine.logits(ids).astype(np.float64) * self.scale + self.bias
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)
+        raw = log_softmax(self._engine.logits(ids).astype(np.float64))
+        scaled = log_softmax(-((-raw) ** self.power) * self.scale + self.bias)
+        return np.asarray(np.exp(scaled), dtype=np.float32)
 
     def close(self) -> None:
         """End the engine's threads."""
         self._engine.close()
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Row-wise, never above 0."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(np.minimum(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), 0.0))
 
 
 class Scorer:

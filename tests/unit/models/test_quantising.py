@@ -47,3 +47,20 @@ def test_restored_floats_answer_like_the_int8_weights(full, tmp_path):
     assert restore(tmp_path / "small.onnx", tmp_path / "floats.onnx") == 2
     assert logits(tmp_path / "floats.onnx") == pytest.approx(logits(tmp_path / "small.onnx"), abs=1e-4)
     assert "DequantizeLinear" not in {n.op_type for n in onnx.load(tmp_path / "floats.onnx").graph.node}
+
+
+def test_what_was_tuned_on_the_grid_of_an_earlier_release_survives_rounding(full, tmp_path):
+    """Steps far smaller than the grid's: rounded to nearest, every one of them would be lost."""
+    quantise(full, tmp_path / "release.onnx")
+    restore(tmp_path / "release.onnx", tmp_path / "tuned.onnx")
+    model = onnx.load(tmp_path / "tuned.onnx")
+    table = next(item for item in model.graph.initializer if item.name == "weight")
+    before = onnx.numpy_helper.to_array(table)
+    step = np.abs(before).max(axis=0) / 127
+    table.CopyFrom(onnx.numpy_helper.from_array((before + 0.3 * step).astype(np.float32), "weight"))
+    onnx.save(model, tmp_path / "tuned.onnx")
+    quantise(tmp_path / "tuned.onnx", tmp_path / "again.onnx", dithered=True)
+    restore(tmp_path / "again.onnx", tmp_path / "floats.onnx")
+    floats = onnx.load(tmp_path / "floats.onnx").graph.initializer
+    after = onnx.numpy_helper.to_array(next(item for item in floats if item.name == "weight"))
+    assert ((after - before) / step).mean() == pytest.approx(0.3, abs=0.03)
