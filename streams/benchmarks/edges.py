@@ -164,9 +164,12 @@ async def throughput(
     async with workplace(settings, nonce, null=True) as place:
         await place.through(list(islice(good, 2_000)))
         for number in range(plan.rounds):
-            clean.append(await place.rate(list(islice(good, plan.round_texts))))
-            chunk = list(with_bad(islice(good, plan.round_texts), bad))
-            mixed.append(await place.rate(chunk) * plan.round_texts / len(chunk))
+            for is_clean in (number % 2 == 0, number % 2 == 1):  # neither always follows the other
+                if is_clean:
+                    clean.append(await place.rate(list(islice(good, plan.round_texts))))
+                else:
+                    chunk = list(with_bad(islice(good, plan.round_texts), bad))
+                    mixed.append(await place.rate(chunk) * plan.round_texts / len(chunk))
             tell(f"round {number + 1}: {clean[-1]:.0f} good records/s, {mixed[-1]:.0f} with a fifth bad")
     ratios = [m / c for m, c in zip(mixed, clean, strict=True)]
     return {
@@ -178,8 +181,8 @@ async def throughput(
 
 
 def with_bad(good: Iterator[Post], bad: Iterator[Crafted]) -> Iterator[Post | Spoiled]:
-    """A bad record after every fourth good one; those of megabytes are left out."""
-    small = (crafted for crafted in bad if len(crafted.value) < 100_000)
+    """A reject after every fourth good one; those of megabytes are left out."""
+    small = (each for each in bad if each.expected != DOCUMENT and len(each.value) < 100_000)
     for number, post in enumerate(good, 1):
         yield post
         if number % GOOD_A_BAD == 0:
