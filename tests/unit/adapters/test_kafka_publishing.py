@@ -6,10 +6,13 @@ import asyncio
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError
+from aiokafka.structs import RecordMetadata
 
 from streams.adapters.kafka.producer import KafkaProducer
 from streams.errors import Unavailable
 from streams.wire.outgoing import Outgoing
+
+WRITTEN = RecordMetadata("t", 0, None, 7, None, 0, 0)
 
 
 class Driver:
@@ -38,7 +41,7 @@ async def test_each_publisher_waits_for_its_own_and_hears_of_its_own_failures():
     outbox = asyncio.ensure_future(producer.publish(outgoing(b"alert")))
     heartbeats = asyncio.ensure_future(producer.publish(outgoing(b"beat")))
     await settle()
-    driver.sent[b"beat"].set_result(None)
+    driver.sent[b"beat"].set_result(WRITTEN)
     await settle()
     assert (heartbeats.done(), outbox.done()) == (True, False)
     driver.sent[b"alert"].set_exception(KafkaTimeoutError())
@@ -56,6 +59,6 @@ async def test_only_so_many_are_unconfirmed_at_once():
     for _ in range(3):
         for future in driver.sent.values():
             if not future.done():
-                future.set_result(None)
+                future.set_result(WRITTEN)
         await settle()
     assert await publishing == 3
