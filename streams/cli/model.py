@@ -84,9 +84,9 @@ def evaluate(
     labelled = evaluation.read(file, columns, model.labels, language.value if language else None)
     figures = evaluation.evaluate(model, labelled)
     if baselines:
-        from streams.models.baselines import table
+        from streams.models.baselines import Baselines
 
-        figures["baselines"] = table(labelled, model.labels, data, backbone)
+        figures["baselines"] = Baselines(data, backbone).table(labelled, model.labels)
     print(json.dumps(figures, ensure_ascii=False)) if as_json else _table(figures)
 
 

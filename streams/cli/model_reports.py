@@ -51,11 +51,12 @@ def report(
     """
     from streams.cli.model_release import TASKS, triton_url
     from streams.models import reporting
-    from streams.models.baselines import table
+    from streams.models.baselines import Baselines
     from streams.models.through_triton import TritonModel
 
     models = {task: TritonModel(triton_url(), task) for task in TASKS}
-    compare = (lambda labelled, model: table(labelled, model.labels, data, backbone)) if baselines else None
+    fitted = Baselines(data, backbone)
+    compare = (lambda labelled, model: fitted.table(labelled, model.labels)) if baselines else None
     found = reporting.report(models, dev, compare)
     _keep(found, out / "evaluation.json")
     for name, row in ((n, r) for rows in found["files"].values() for n, r in rows.items()):

@@ -33,28 +33,39 @@ VADER_NEUTRAL: Final = 0.05
 MAX_TOKENS: Final = 128
 
 
-def table(
-    labelled: Labelled, labels: Sequence[str], data: Path | None, backbone: Path | None
-) -> dict[str, dict[str, Any]]:
-    """Figures of each baseline, or {"skipped": reason}."""
-    task = "sentiment" if len(labels) == 3 else "topic"
-    makers: dict[str, Callable[[], Score]] = {
-        "majority class": lambda: _majority(labelled, labels),
-        "VADER lexicon": lambda: _vader(labels),
-        "TF-IDF + logistic regression": lambda: _counted_words(*_training(task, data), labels),
-        "untuned backbone + linear probe": lambda: _probe(*_training(task, data), labels, backbone),
-    }
-    return {name: _row(maker, labelled, labels) for name, maker in makers.items()}
+class Baselines:
+    """The baselines of every task, each fitted once however many files are measured."""
 
+    def __init__(self, data: Path | None, backbone: Path | None) -> None:
+        self._data, self._backbone = data, backbone
+        self._fitted: dict[tuple[str, str], Score] = {}
 
-def _row(maker: Callable[[], Score], labelled: Labelled, labels: Sequence[str]) -> dict[str, Any]:
-    try:
-        probabilities = maker()(labelled.pairs)
-    except ImportError as error:
-        return {"skipped": f"{error.name} is missing: {TRAIN_EXTRA}"}
-    except Misconfigured as error:
-        return {"skipped": str(error)}
-    return figures_of(labelled, probabilities, labels)
+    def table(self, labelled: Labelled, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Figures of each baseline on these rows, or {"skipped": reason}."""
+        task = "sentiment" if len(labels) == 3 else "topic"
+        makers: dict[str, Callable[[], Score]] = {
+            "VADER lexicon": lambda: _vader(labels),
+            "TF-IDF + logistic regression": lambda: _counted_words(*_training(task, self._data), labels),
+            "untuned backbone + linear probe": lambda: _probe(
+                *_training(task, self._data), labels, self._backbone
+            ),
+        }
+        majority = figures_of(labelled, _majority(labelled, labels)(labelled.pairs), labels)
+        rows = {name: self._row(task, name, maker, labelled, labels) for name, maker in makers.items()}
+        return {"majority class": majority, **rows}
+
+    def _row(
+        self, task: str, name: str, maker: Callable[[], Score], labelled: Labelled, labels: Sequence[str]
+    ) -> dict[str, Any]:
+        try:
+            if (task, name) not in self._fitted:
+                self._fitted[task, name] = maker()
+            probabilities = self._fitted[task, name](labelled.pairs)
+        except ImportError as error:
+            return {"skipped": f"{error.name} is missing: {TRAIN_EXTRA}"}
+        except Misconfigured as error:
+            return {"skipped": str(error)}
+        return figures_of(labelled, probabilities, labels)
 
 
 def _training(task: str, data: Path | None) -> tuple[list[tuple[str, str]], NDArray[np.int64]]:
