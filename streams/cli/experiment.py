@@ -72,9 +72,10 @@ class Outcome:
 async def perform(settings: Settings, asked: Experiment, out: Path) -> tuple[list[Outcome], int]:
     """One variant after the other; how many variants were ever tried under this name."""
     from streams.adapters.postgres.experiments import save_results, variants_tried
-    from streams.cli.replay import Pace, answer
+    from streams.cli.replay import answer
     from streams.cli.replaying import opened
     from streams.cli.run import compared
+    from streams.replay.pace import Pace
 
     found = []
     async with opened(settings) as database:

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from streams.replay.pace import Pace
     from streams.replay.request import Request
     from streams.settings import Settings
 
 Texts = list[str] | None
-
-
-class Pace(NamedTuple):
-    """How fast it may go; none of it shows in the result."""
-
-    workers: int = 1
-    share: str = ""
-    load: float = 1.0
 
 
 def replay(
@@ -78,6 +71,7 @@ def replay(
     """
     from streams.cli.worker import run_loop
     from streams.logs import set_up_logging
+    from streams.replay.pace import Pace
     from streams.replay.request import Request
     from streams.settings import load_settings
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from streams.adapters.kafka.admin import OffsetSpan
     from streams.adapters.postgres.connection import Database
     from streams.bootstrap import Variant
-    from streams.cli.replay import Pace
     from streams.domain.document import SourceClass, SourcePartition
+    from streams.replay.pace import Pace
     from streams.replay.request import Request
     from streams.replay.session import Reader
     from streams.runtime.status import WorkerStatus

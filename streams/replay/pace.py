@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from streams.errors import Misconfigured
 
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
     from streams.domain.document import SourcePartition
     from streams.settings import Settings
+
+
+class Pace(NamedTuple):
+    """How fast it may go; none of it shows in the result."""
+
+    workers: int = 1
+    share: str = ""
+    load: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
