@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-SIZE = "48m"
+SIZE = "96m"
 PIECE = bytes(4096)
 QUOTA = """
     CREATE OR REPLACE FUNCTION chaos_full() RETURNS trigger LANGUAGE plpgsql AS $$

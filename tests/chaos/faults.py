@@ -82,6 +82,12 @@ def come_and_go(scene: Scene) -> None:
     scene.heal()
 
 
+def swallow(scene: Scene) -> None:
+    """The stream itself is the fault."""
+    scene.midway()
+    scene.hurt()
+
+
 def freeze_worker(scene: Scene) -> None:
     """A worker is stopped for longer than its session lasts, then goes on as if nothing had happened (a zombie)."""
     scene.midway(0.05, 0.4)
@@ -141,6 +147,7 @@ ALL = (
     Fault(
         "poison",
         "a text that kills the model's process, documents that make a stage raise, two workers",
+        swallow,
         poison=True,
         workers=(2, 2),
     ),

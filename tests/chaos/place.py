@@ -131,6 +131,8 @@ class Place:
             "SENTIWATCH_RUN": run,
             "SENTIWATCH_NOTIFY": "true",
             "SENTIWATCH_WORKER__SLICE_RECORDS": "16",
+            # a stream has two and a half days, of which the broken records degrade some hours
+            "SENTIWATCH_DETECTOR__MIN_HISTORY": "P1D",
         }
         return inherited | own | changes
 
