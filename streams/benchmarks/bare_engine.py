@@ -16,8 +16,9 @@ from typing import Any
 
 
 def load(repository: Path, name: str) -> Any:
-    """The Scorer of a served model."""
-    folder = repository / name / "1"
+    """The Scorer of a served model: its newest version, as Triton serves it."""
+    versions = [folder for folder in (repository / name).iterdir() if folder.name.isdecimal()]
+    folder = max(versions, key=lambda folder: int(folder.name))
     spec = importlib.util.spec_from_file_location(f"served_{name}", folder / "model.py")
     if spec is None or spec.loader is None:
         raise SystemExit(f"no model.py in {folder}")

@@ -44,6 +44,7 @@ def write(checkpoints: Sequence[Path], data: Path, out: Path) -> str:
         {
             "run": folder.name,
             "changed": changed(records[0], record),
+            "note": record.get("note", ""),
             "texts": record["texts"],
             "seconds": record["seconds"],
             **compared(truth, decided, decisions[0], len(record["labels"])),
@@ -107,7 +108,8 @@ def _markdown(title: str, rows: Sequence[dict[str, Any]], n: int) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        change = ", ".join(f"{name} = {value}" for name, value in row["changed"].items()) or "–"
+        change = ", ".join(f"{name} = {value}" for name, value in row["changed"].items())
+        change = change or row["note"] or "–"
         figures = (
             f"{row[name]:{sign}.3f} [{row[f'{name}_95'][0]:{sign}.3f}, {row[f'{name}_95'][1]:{sign}.3f}]"
             for name, sign in (("accuracy", ""), ("macro_f1", ""), ("difference", "+"))
