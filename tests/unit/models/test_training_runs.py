@@ -11,7 +11,7 @@ transformers = pytest.importorskip("transformers", reason=REASON)
 pytest.importorskip("openvino", reason=REASON)
 
 from streams.errors import Misconfigured  # noqa: E402
-from streams.models import averaging, checkpoints, export, lora, network, training, vocabulary  # noqa: E402
+from streams.models import averaging, calibration, checkpoints, export, lora, network, training, vocabulary  # noqa: E402
 from streams.models.backbone import read_tensors, unpack  # noqa: E402
 from streams.models.datasets import SOURCES  # noqa: E402
 from streams.models.recipes import Recipe  # noqa: E402
@@ -238,7 +238,7 @@ def test_an_exported_version_answers_as_its_checkpoint(exported, finished):
     pairs = [("acme rises gain", ""), ("acme falls loss", "Acme")]
     exactly = checkpoints.load_checkpoint(finished, record)(pairs)
     scorer = Scorer(exported)
-    assert scorer.metadata["experts"]["en"]["calibration"]["method"] in {"temperature", "vector"}
+    assert scorer.metadata["experts"]["en"]["calibration"]["method"] in calibration.METHODS
     assert (scorer.many(pairs).argmax(1) == exactly.argmax(1)).all()
     scorer.close()
 
