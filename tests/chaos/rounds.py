@@ -88,15 +88,12 @@ class Stream:
         return cls(ledger, fold(ledger))
 
 
-def publish(place: Place, entries: Sequence[Entry], pause: float = 0.0, chunks: int = 1) -> None:
-    """In order, to the ledger's partitions; idempotent, so a broker that dies on the way leaves no second copy."""
-    size = -(-len(entries) // chunks)
+def publish(place: Place, entries: Sequence[Entry]) -> None:
+    """In order, to the ledger's partitions; returns once all are confirmed."""
 
     async def send() -> None:
         async with KafkaProducer.connect(place.kafka) as producer:
-            for start in range(0, len(entries), size):
-                await producer.publish(map(record, entries[start : start + size]))
-                await asyncio.sleep(pause)
+            await producer.publish(map(record, entries))
 
     asyncio.run(send())
 
@@ -179,7 +176,7 @@ class Round:
         for number in range(self.outcome.workers):
             point = fault.first_point(self._rng) if number == 0 else ""
             scene.crew.start(f"worker{number}", point=point, **changes)
-        producer = threading.Thread(target=self._publish_rest, args=(rest,))
+        producer = threading.Thread(target=self._publish_rest, args=(scene, rest))
         producer.start()
         try:
             fault.strike(scene)
@@ -187,11 +184,15 @@ class Round:
             producer.join()
         self._drain(scene, changes)
 
-    def _publish_rest(self, entries: Sequence[Entry]) -> None:
+    def _publish_rest(self, scene: Scene, entries: Sequence[Entry]) -> None:
         with suppress(TimeoutError):  # a fault may keep it away; the rest comes anyway
             wait_for(lambda: self._place.stored(self._run) > 0, "the first record is stored", 20)
         try:
-            publish(self._place, entries, CHUNK_SECONDS, CHUNKS)
+            size = -(-len(entries) // CHUNKS)
+            for start in range(0, len(entries), size):
+                with scene.publishing:
+                    publish(self._place, entries[start : start + size])
+                time.sleep(CHUNK_SECONDS)
         except Exception as error:  # noqa: BLE001 - told as a problem of the round
             self._note(f"the producer failed: {type(error).__name__}: {error}")
 

@@ -35,6 +35,12 @@ class Scene:
     missed: bool = False
     recovery: list[float] = field(default_factory=list)
     roads: list[SlowRoad] = field(default_factory=list)
+    publishing: threading.Lock = field(default_factory=threading.Lock)
+    """Held while the producer waits for confirmations, and by who takes Kafka away.
+
+    A broker that restarts forgets an idempotent producer whose records are stamped a day ago or earlier (it compares
+    `producer.id.expiration.ms` with their timestamps), so a repeated request would become a second copy.
+    """
     _watchers: list[threading.Thread] = field(default_factory=list)
 
     def stored(self) -> int:

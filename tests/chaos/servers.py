@@ -32,7 +32,8 @@ def _restart(scene: Scene, part: str, number: signal.Signals) -> None:
 def restart_kafka(scene: Scene) -> None:
     """In the middle of the flow, by accident or in order; what it has on disk it finds again."""
     scene.midway()
-    _restart(scene, "kafka", scene.rng.choice((signal.SIGKILL, signal.SIGTERM)))
+    with scene.publishing:
+        _restart(scene, "kafka", scene.rng.choice((signal.SIGKILL, signal.SIGTERM)))
 
 
 def restart_triton(scene: Scene) -> None:
