@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from streams.domain.text import normalise
 from streams.models.intervals import share_interval
 
 if TYPE_CHECKING:
@@ -109,7 +110,9 @@ def _rate(flips: Any) -> dict[str, Any]:
 
 
 def _classes(model: Model, variants: Sequence[Sentence]) -> list[int]:
-    return [int(row.argmax()) for row in model.score([(v.text, v.target) for v in variants])]
+    """Texts are normalised first, as every document's is on its way to the models."""
+    pairs = [(normalise(v.text), normalise(v.target)) for v in variants]
+    return [int(row.argmax()) for row in model.score(pairs)]
 
 
 def _templates() -> list[dict[str, Any]]:

@@ -28,7 +28,8 @@ def as_markdown(report: Mapping[str, Any]) -> str:
         "# Bias and robustness",
         "",
         (
-            f"`{report['model_version']}` on {report['sentences']} sentences of our own, through Triton. A flip is "
+            f"`{report['model_version']}` on {report['sentences']} sentences of our own, normalised as every "
+            "document's text is, through Triton. A flip is "
             "another class than the sentence gets in its first filling, as written. Aim for swapped names: at most "
             f"{report['aim']:.0%}."
         ),
