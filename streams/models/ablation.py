@@ -109,7 +109,7 @@ def _markdown(title: str, rows: Sequence[dict[str, Any]], n: int) -> str:
     ]
     for row in rows:
         change = ", ".join(f"{name} = {value}" for name, value in row["changed"].items())
-        change = change or row["note"] or "–"
+        change = change or (row["note"] if row is not rows[0] else "base")
         figures = (
             f"{row[name]:{sign}.3f} [{row[f'{name}_95'][0]:{sign}.3f}, {row[f'{name}_95'][1]:{sign}.3f}]"
             for name, sign in (("accuracy", ""), ("macro_f1", ""), ("difference", "+"))

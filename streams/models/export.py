@@ -43,6 +43,10 @@ def export(
     """
     records = [read_recipe(checkpoint, task) for checkpoint in checkpoints]
     names = [record.get("language") or "any" for record in records]
+    if any(record.get("target", "segment") != "segment" for record in records):
+        raise Misconfigured(
+            "a model that wants its target marked in the text cannot be served: Triton's shows it as a segment"
+        )
     if len(set(names)) < len(names):
         raise Misconfigured(f"two checkpoints for one language: {', '.join(names)}")
     require_torch()

@@ -37,6 +37,12 @@ def test_export_of_another_tasks_checkpoint_is_refused(checkpoint, tmp_path):
         export.export([checkpoint], "sentiment", tmp_path / "repo", 2)
 
 
+def test_export_of_a_model_that_is_served_otherwise_than_it_learnt_is_refused(checkpoint, tmp_path):
+    (checkpoint / "recipe.json").write_text(json.dumps({"task": "topic", "target": "text"}), "utf-8")
+    with pytest.raises(Misconfigured, match="marked in the text"):
+        export.export([checkpoint], "topic", tmp_path / "repo", 2)
+
+
 def test_evaluation_through_a_checkpoint_without_torch_names_the_extra(checkpoint):
     with pytest.raises(Misconfigured, match=r"`train` extra"):
         CheckpointModel(checkpoint)
