@@ -40,7 +40,7 @@ def robustness(
 def report(
     *,
     dev: Annotated[Path, typer.Option(help="Folder of labelled CSVs; those named topic* are of topics.")],
-    out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("model_repo/reports"),
+    out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("model_repo"),
     baselines: Annotated[bool, typer.Option("--baselines", help="Measure the baselines, too.")] = False,
     data: Annotated[Path | None, typer.Option(help="With --baselines: the labelled files.")] = None,
     backbone: Annotated[Path | None, typer.Option(help="With --baselines: the untuned model.")] = None,

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TASKS: Final = ("sentiment", "topic")
-REPORTS: Final = "reports"
 _LANGUAGES: Final = {"en": "English", "zh": "Chinese", "all": "all"}
 
 
@@ -67,7 +66,7 @@ def disagreements(repository: Path) -> list[str]:
         report = _report(repository, name) or {}
         for task, version in report.get("model_versions", {}).items():
             if version != versions[task]:
-                found.append(f"{REPORTS}/{name}.json is about {version}, not {versions[task]}")
+                found.append(f"{name}.json is about {version}, not {versions[task]}")
     if (repository / "README.md").read_text("utf-8") != render(repository):
         found.append("README.md is not what `sentiwatch model card --write` writes")
     return found
@@ -95,7 +94,7 @@ def _metadata(folder: Path) -> dict[str, Any]:
 
 
 def _report(repository: Path, name: str) -> dict[str, Any] | None:
-    path = repository / REPORTS / f"{name}.json"
+    path = repository / f"{name}.json"
     return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else None
 
 

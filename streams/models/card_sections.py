@@ -90,7 +90,7 @@ def robustness(report: Mapping[str, Any] | None) -> str:
     shown = table(("what changes", "variants", "flip rate", "95 % interval"), rows)
     return (
         f"Sentiment on {report['sentences']} sentences of our own; another class than the sentence as written is a "
-        f"flip. Failures: [reports/robustness.md](reports/robustness.md).\n\n{shown}"
+        f"flip. Failures: [robustness.md](robustness.md).\n\n{shown}"
     )
 
 

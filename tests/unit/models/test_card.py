@@ -56,13 +56,11 @@ def repository(tmp_path):
         (folder / "metadata.json").write_text(json.dumps(content), "utf-8")
         (folder / "en.onnx").write_bytes(task.encode())
         (folder.parent / "config.pbtxt").write_text(content["model_version"])
-    reports = tmp_path / "reports"
-    reports.mkdir()
     evaluated = {
         "model_versions": {"sentiment": "sentiment-2.0.0-abcdef12"},
         "files": {"sentiment": {"posts_en": {**MEASURED, "baselines": {"VADER": {"skipped": "no reason"}}}}},
     }
-    (reports / "evaluation.json").write_text(json.dumps(evaluated), "utf-8")
+    (tmp_path / "evaluation.json").write_text(json.dumps(evaluated), "utf-8")
     (tmp_path / "README.md").write_text(card.render(tmp_path), "utf-8")
     return tmp_path
 
@@ -103,7 +101,7 @@ def spoil_config(repository):
 
 
 def spoil_report(repository):
-    path = repository / "reports" / "evaluation.json"
+    path = repository / "evaluation.json"
     path.write_text(path.read_text("utf-8").replace("sentiment-2.0.0-abcdef12", "sentiment-1.0.0-0"), "utf-8")
 
 
@@ -148,3 +146,9 @@ def test_the_report_evaluates_each_file_with_the_model_of_its_labels(tmp_path):
     assert found["files"]["sentiment"]["posts"]["accuracy"] == 1
     assert found["files"]["topic"]["topics_en"]["baselines"] == {"n": 1}
     assert found["model_versions"] == {"sentiment": "3-toy", "topic": "20-toy"}
+
+
+def test_every_folder_beside_the_card_is_a_model_because_triton_loads_them_all():
+    repository = Path(__file__).parents[3] / "model_repo"
+    folders = [place for place in repository.iterdir() if place.is_dir()]
+    assert all((place / "config.pbtxt").is_file() for place in folders)
