@@ -38,7 +38,10 @@ def report(
         figures = evaluation.evaluate(model, labelled)
         files[task][path.stem] = {name: figures[name] for name in KEPT}
         if baselines is not None:
-            files[task][path.stem]["baselines"] = baselines(labelled, model)
+            files[task][path.stem]["baselines"] = {
+                name: {key: value for key, value in row.items() if key != "per_class"}
+                for name, row in baselines(labelled, model).items()
+            }
     return {"model_versions": {task: model.version for task, model in models.items()}, "files": files}
 
 

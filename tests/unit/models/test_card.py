@@ -142,9 +142,11 @@ def test_the_report_evaluates_each_file_with_the_model_of_its_labels(tmp_path):
     (tmp_path / "posts.csv").write_text("text,target,label\na,Acme,negative\n", "utf-8")
     (tmp_path / "topics_en.csv").write_text(f"text,label\na,{TOPIC_SLUGS[0]}\n", "utf-8")
     models = {"sentiment": Fixed(SENTIMENT_LABELS), "topic": Fixed(TOPIC_SLUGS)}
-    found = reporting.report(models, tmp_path, lambda labelled, _model: {"n": len(labelled.pairs)})
+    found = reporting.report(
+        models, tmp_path, lambda labelled, _model: {"lexicon": {"n": len(labelled.pairs)}}
+    )
     assert found["files"]["sentiment"]["posts"]["accuracy"] == 1
-    assert found["files"]["topic"]["topics_en"]["baselines"] == {"n": 1}
+    assert found["files"]["topic"]["topics_en"]["baselines"] == {"lexicon": {"n": 1}}
     assert found["model_versions"] == {"sentiment": "3-toy", "topic": "20-toy"}
 
 
