@@ -80,7 +80,7 @@ def interrupted(_number: int, _frame: object) -> None:
 
 def main() -> int:
     options = arguments()
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=120)
     if options.list:
         for fault in ALL:
             console.print(f"{fault.name:20} {fault.tells}", highlight=False)

@@ -104,7 +104,7 @@ def _named_points() -> Iterator[Fault]:
         if point == "rebalance":
             yield Fault("kill-rebalance", tells, rebalance_under_fire, point, (1, 4), workers=(1, 2))
         elif point.startswith("closer"):
-            passes = (1, 30) if point == "closer" else (1, 6)
+            passes = (1, 30) if point == "closer" else (1, 2)
             yield Fault(f"kill-{point}", tells, await_death, point, passes, drains_too=True, workers=(1, 2))
         else:
             yield Fault(f"kill-{point}", tells, await_death, point, (1, 6), drains_too=True)

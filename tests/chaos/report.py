@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tests.chaos.rounds import Outcome
 
 
+TICKS = (0, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """All rounds of one fault."""
@@ -111,21 +114,28 @@ def draw(outcomes: Sequence[Outcome], picture: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
+    import matplotlib.ticker
     from matplotlib import pyplot as plt
 
     found = rows(outcomes)
     figure, axes = plt.subplots(figsize=(9, 0.34 * len(found) + 1.6), layout="constrained")
     for height, row in enumerate(found):
-        axes.plot(row.recovery, [height] * len(row.recovery), "o", color="tab:blue", alpha=0.45, markersize=5)
+        dots = {"color": "tab:blue", "alpha": 0.45, "markersize": 5, "clip_on": False}
+        axes.plot(row.recovery, [height] * len(row.recovery), "o", **dots)
         if row.typical is not None:
             axes.plot(row.typical, height, "|", color="black", markersize=14, markeredgewidth=2)
     axes.set_yticks(
         range(len(found)),
         [f"{row.fault}  ×{row.times}{'  WRONG ' + str(row.failed) if row.failed else ''}" for row in found],
     )
-    axes.invert_yaxis()
+    axes.set_ylim(len(found) - 0.4, -0.6)
     axes.set_xlabel("seconds from the end of the fault to the next stored record (bar: median)")
+    longest = max((row.longest or 0 for row in found), default=0)
     axes.set_xscale("symlog", linthresh=1)
+    axes.set_xlim(0, max(10, 1.2 * longest))
+    axes.set_xticks([tick for tick in TICKS if tick <= max(10, longest)], minor=False)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(mpl.ticker.NullLocator())
     axes.grid(axis="x", alpha=0.3)
     lost, doubled = sum(row.lost for row in found), sum(row.doubled for row in found)
     axes.set_title(f"{len(outcomes)} rounds: {lost} lost, {doubled} doubled", loc="left")
