@@ -10,7 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import faust
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
@@ -142,6 +142,20 @@ class ProgressConsumer(Consumer):
         except (TimeoutError, IllegalStateError):
             return False
         return position is not None and bool(position >= end)
+
+    async def remembers(self, stored: Mapping[SourcePartition, int]) -> bool:
+        """Whether Kafka has been told that these partitions, of whichever member, are stored up to there."""
+        try:
+            return all(
+                [offset <= await self._remembered(source) for source, offset in stored.items() if offset]
+            )
+        except (TimeoutError, ConsumerNotStarted, KafkaError):
+            return False
+
+    async def _remembered(self, source: SourcePartition) -> int:
+        driver = self._thread._ensure_consumer()  # noqa: SLF001 - Faust asks only for partitions of its own
+        asked = self._thread.call_thread(driver.committed, TP(source.topic, source.partition))
+        return await asyncio.wait_for(asked, POSITION_SECONDS) or 0
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's
         """What was fetched of a partition as one message: two tasks and an event a record cost more than the rest of Faust.

@@ -42,6 +42,9 @@ OUTBOX_SECONDS = 0.5
 LAST_SECONDS = 2.0
 # SIGTERM to the end, whatever hangs; an orderly end takes 26 s at most (see `streams.runtime.shutdown`).
 DEADLINE_SECONDS = 27.0
+# A draining worker waits this much longer than a member that left without a word can hold its
+# partitions: after that they are ours, and Kafka hears how far they are stored.
+TELL_SECONDS = 5.0
 # Five seconds in which nothing came of a partition that the driver has read to its end.
 QUIET_POLLS = 25
 
@@ -66,6 +69,7 @@ class Worker:
         self._told: set[str] = set()
         self._deadline = Deadline(DEADLINE_SECONDS, "told to end and still not done: leaving at once")
         self._quiet_polls = 0
+        self._stored_at: float | None = None
         self.status = WorkerStatus()
 
     def _acknowledge(self, source: SourcePartition, next_offset: int) -> None:
@@ -180,7 +184,7 @@ class Worker:
         self.status.consumed_seconds = time.monotonic() - began
 
     async def _drained(self, ends: Mapping[SourcePartition, int]) -> bool:
-        """Everything below the end offsets is stored; a tail without records (control records) counts as read."""
+        """Everything below the end offsets is stored, and Kafka told so; a tail of control records counts as read."""
         if not all(lane.idle for lane in self._lanes.values()):
             self._quiet_polls = 0
             return False
@@ -189,10 +193,21 @@ class Worker:
         )
         behind = {source: end for source, end in ends.items() if progress[source].next_offset < end}
         if not behind:
-            return True
+            return await self._told_kafka({source: at.next_offset for source, at in progress.items()})
         quiet = [await self._is_read(source, end) for source, end in behind.items()]
         self._quiet_polls = self._quiet_polls + 1 if all(quiet) else 0
         return self._quiet_polls >= QUIET_POLLS
+
+    async def _told_kafka(self, stored: Mapping[SourcePartition, int]) -> bool:
+        """A worker that ended while partitions changed hands may have stored them and not said so: they come to us."""
+        self._stored_at = self._stored_at or time.monotonic()
+        limit = self._settings.kafka.session_timeout.total_seconds() + TELL_SECONDS
+        if time.monotonic() - self._stored_at < limit:
+            return await self._app.consumer.remembers(stored)
+        log.warning(
+            "all is stored, but Kafka does not remember it yet: the next worker of the group tells it"
+        )
+        return True
 
     async def _is_read(self, source: SourcePartition, end: int) -> bool:
         return bool(await self._app.consumer.has_fetched(source, end))

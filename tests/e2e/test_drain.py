@@ -125,7 +125,16 @@ def test_a_worker_that_is_told_to_end_does_so_in_time_with_all_it_acknowledged_s
     assert committed(fresh) <= fresh.stored(RUN)
 
 
-def committed(deployment: Deployment) -> int:
+def test_a_drain_tells_kafka_what_others_have_stored_and_not_said(fresh: Deployment):
+    fresh.publish(documents(0, 40))
+    assert fresh.drain(RUN)["documents"] == 40
+    assert committed(fresh) == 40
+    code, _, err = fresh.finish(fresh.start(RUN, "--drain", SENTIWATCH_KAFKA__GROUP="knows-nothing-yet"))
+    assert code == 0, err
+    assert committed(fresh, "knows-nothing-yet") == 40
+
+
+def committed(deployment: Deployment, group: str = "") -> int:
     """Records that Kafka remembers as acknowledged."""
     from aiokafka.admin import AIOKafkaAdminClient
 
@@ -133,7 +142,7 @@ def committed(deployment: Deployment) -> int:
         client = AIOKafkaAdminClient(bootstrap_servers=deployment.kafka.bootstrap)
         await client.start()
         try:
-            return await client.list_consumer_group_offsets(f"{deployment.kafka.group}-{RUN}")
+            return await client.list_consumer_group_offsets(group or f"{deployment.kafka.group}-{RUN}")
         finally:
             await client.close()
 
