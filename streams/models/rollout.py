@@ -6,7 +6,7 @@ ready; which one is served is the version policy in config.pbtxt. Should the rea
 version is taken out again and the old configuration put back.
 
 Seen on Triton 2.51: after an unload the server calls itself not ready until something is loaded, and after a
-failed load until that name has been loaded with success. Both are tidied up here.
+failed load until that name and version number have been loaded with success. Both are tidied up here.
 """
 
 from __future__ import annotations
@@ -148,13 +148,24 @@ class Repository:
                 self._client.load_model(task, client_timeout=LOAD_S)
                 self._await(task, number)
         except (Misconfigured, Unavailable):
-            _write(config, kept)
-            if discard is not None:
-                shutil.rmtree(discard)
-            with self._translated():
-                self._client.load_model(task, client_timeout=LOAD_S)
+            self._put_back(task, before, kept, discard)
             raise
         return Rolled(task, number, metadata["model_version"], before)
+
+    def _put_back(self, task: str, before: int, config: str, failed: Path | None) -> None:
+        """The old configuration; first a copy of the old version takes the failed one's number, for the server's "ready"."""
+        try:
+            if failed is not None:
+                shutil.rmtree(failed)
+                shutil.copytree(self.folder / task / str(before), failed)
+                with self._translated():
+                    self._client.load_model(task, client_timeout=LOAD_S)
+        finally:
+            _write(self.folder / task / CONFIG, config)
+            if failed is not None:
+                shutil.rmtree(failed)
+        with self._translated():
+            self._client.load_model(task, client_timeout=LOAD_S)
 
     def _await(self, task: str, number: int) -> None:
         """Until requests that name no version are answered by this one."""

@@ -177,6 +177,7 @@ def test_a_version_that_breaks_in_its_last_step_is_removed_and_the_old_one_serve
     assert errors == []
     assert repository.versions(SENTIMENT) == [1]
     assert TritonModel(repository.url, SENTIMENT).version == "sentiment-toy-one"
+    assert becomes_ready(repository)
 
 
 def test_a_version_that_the_gates_refuse_is_not_rolled_out(repository: Repository, tmp_path: Path):
